@@ -1,0 +1,72 @@
+"""Findings: what is wrong (or remarkable) in the user's input, said once and completely.
+
+Every finding reads ``file:row column [value] - what - why it matters - how to fix (rule id)``.
+Checks never raise on the first problem; they return findings, and the intake stage
+prints all of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One problem in one place.
+
+    Attributes
+    ----------
+    rule : short stable identifier, e.g. ``"twins.sex_code"``.
+    severity : ``error`` stops the run; ``warning`` and ``note`` travel to the report.
+    file : path as the user wrote it (never absolute-ised).
+    row : 1-based line number in the file (the header is line 1); 0 when the whole file is meant.
+    column : column name, or ``""``.
+    value : the offending value as written. Genotypes and free text are never put here.
+    what, why, fix : one sentence each, no full stop at the end.
+    """
+
+    file: str
+    row: int
+    column: str
+    rule: str
+    severity: str
+    value: str
+    what: str
+    why: str
+    fix: str
+
+    @classmethod
+    def create(
+        cls,
+        rule: str,
+        file: str,
+        what: str,
+        why: str,
+        fix: str,
+        *,
+        row: int = 0,
+        column: str = "",
+        value: object = "",
+        severity: str = "error",
+    ) -> Finding:
+        """Check and build a finding; raises ValueError on an unknown severity or an empty sentence."""
+        if severity not in SEVERITIES:
+            raise ValueError(f"unknown severity {severity!r}; use one of {SEVERITIES}")
+        if not (rule and file and what and why and fix):
+            raise ValueError("a finding needs a rule, a file, what, why and fix")
+        return cls(str(file), int(row), column, rule, severity, str(value), what, why, fix)
+
+    def message(self) -> str:
+        """The line a user reads."""
+        place = self.file + (f":{self.row}" if self.row else "")
+        where = f"{place} {self.column}".rstrip()
+        shown = f" [{self.value}]" if self.value != "" else ""
+        return f"{where}{shown} - {self.what} - {self.why} - {self.fix} ({self.rule})"
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """True if any finding stops the run."""
+    return any(f.severity == "error" for f in findings)

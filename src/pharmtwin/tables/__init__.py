@@ -1,0 +1,154 @@
+"""Tables between stages: one schema file a table, versioned; read, checked, written in one place.
+
+A schema is a YAML file beside this module: ``name``, ``version``, ``key`` (columns that identify a
+row), and ``columns`` (name -> dtype, unit, meaning, optional ``allowed``/``nullable``). Files are
+written to a temporary name and renamed, so that a killed job leaves nothing that looks finished.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+HERE = Path(__file__).resolve().parent
+DTYPES = {"str": "string", "float": "float64", "int": "int64", "bool": "bool"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: dtype (str, float, int, bool), unit, meaning, allowed values, nullable."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    allowed: tuple[str, ...] = ()
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One table's schema."""
+
+    name: str
+    version: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in file order."""
+        return [c.name for c in self.columns]
+
+
+class TableError(ValueError):
+    """A table does not keep its schema; the message names table, column and first bad row."""
+
+
+@lru_cache(maxsize=None)
+def schema(name: str) -> Schema:
+    """Schema of a table by name; raises FileNotFoundError for an unknown table."""
+    raw = yaml.safe_load((HERE / f"{name}.yaml").read_text(encoding="utf-8"))
+    columns = tuple(
+        Column(
+            name=key,
+            dtype=spec["dtype"],
+            unit=str(spec.get("unit", "")),
+            meaning=spec["meaning"],
+            allowed=tuple(spec.get("allowed", ())),
+            nullable=bool(spec.get("nullable", False)),
+        )
+        for key, spec in raw["columns"].items()
+    )
+    return Schema(raw["name"], str(raw["version"]), tuple(raw["key"]), columns)
+
+
+def schema_names() -> list[str]:
+    """All table names."""
+    return sorted(p.stem for p in HERE.glob("*.yaml"))
+
+
+def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ``frame`` with the schema's columns, order and dtypes; raise TableError if it cannot.
+
+    Missing, surplus, null (where not allowed), out-of-vocabulary and duplicate-key rows are errors.
+    """
+    spec = schema(name)
+    missing = [c for c in spec.names if c not in frame.columns]
+    surplus = [c for c in frame.columns if c not in spec.names]
+    if missing or surplus:
+        raise TableError(f"table {name}: missing columns {missing}, surplus columns {surplus}")
+    out = frame[spec.names].copy()
+    for column in spec.columns:
+        values = out[column.name]
+        if not column.nullable and values.isna().any():
+            row = int(values.isna().to_numpy().argmax())
+            raise TableError(f"table {name}: column {column.name} is empty in data row {row + 1}")
+        out[column.name] = values.astype(DTYPES[column.dtype])
+        if column.allowed:
+            bad = ~out[column.name].isin(column.allowed) & out[column.name].notna()
+            if bad.any():
+                value = out.loc[bad, column.name].iloc[0]
+                raise TableError(f"table {name}: column {column.name} has {value!r}; allowed: {column.allowed}")
+    if spec.key and out.duplicated(list(spec.key)).any():
+        row = out[out.duplicated(list(spec.key))].iloc[0]
+        raise TableError(f"table {name}: duplicate key {[row[k] for k in spec.key]}")
+    return out.reset_index(drop=True)
+
+
+def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Call ``write(temporary path)`` and rename the result to ``path``."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text atomically (UTF-8, \\n)."""
+    replace_atomically(path, lambda p: p.write_bytes(text.encode()))
+
+
+def write_table(name: str, frame: pd.DataFrame, path: Path) -> None:
+    """Check against the schema and write: ``.parquet`` (zstd) or ``.tsv`` (full float precision)."""
+    out = conform(name, frame)
+    path = Path(path)
+    if path.suffix == ".parquet":
+        replace_atomically(path, lambda p: out.to_parquet(p, engine="pyarrow", compression="zstd", index=False))
+    elif path.suffix == ".tsv":
+        replace_atomically(path, lambda p: out.to_csv(p, sep="\t", index=False, float_format="%.12g"))
+    else:
+        raise ValueError(f"table {name}: write .parquet or .tsv, not {path.suffix}")
+
+
+def read_table(name: str, path: Path) -> pd.DataFrame:
+    """Read a table written by :func:`write_table` and check it against its schema."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        frame = pd.read_parquet(path)
+    else:
+        spec = schema(name)
+        dtype = {c.name: "string" for c in spec.columns if c.dtype == "str"}
+        frame = pd.read_csv(path, sep="\t", dtype=dtype, keep_default_na=True, na_values=[""])
+        for column in spec.columns:
+            if column.dtype == "str" and not column.nullable and column.name in frame:
+                frame[column.name] = frame[column.name].fillna("")
+    return conform(name, frame)
+
+
+def read_tables(name: str, paths: list[Path]) -> pd.DataFrame:
+    """Concatenate several files of one table (buckets) in the order given."""
+    if not paths:
+        spec = schema(name)
+        return conform(name, pd.DataFrame({c: [] for c in spec.names}))
+    return conform(name, pd.concat([read_table(name, p) for p in paths], ignore_index=True))
