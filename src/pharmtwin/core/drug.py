@@ -1,0 +1,128 @@
+"""A drug is one YAML file: values with unit and source, read once into a frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pharmtwin.facts import RESOURCES, sha256_file
+
+
+class DrugFileError(ValueError):
+    """A drug file lacks something; the message lists every problem at once."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A quantity with its unit and source.
+
+    ``uncertainty``: sd of the logarithm of the typical value; ``between_subject``: sd of the logarithm
+    between subjects (None: not variable in this model).
+    """
+
+    value: float
+    unit: str
+    source: str
+    uncertainty: float | None = None
+    between_subject: float | None = None
+
+
+#: what a drug file must hold: dotted key -> unit
+REQUIRED = {
+    "physicochemistry.MW": "g/mol",
+    "physicochemistry.logP": "1",
+    "physicochemistry.pKa": "1",
+    "binding.fu_p": "1",
+    "binding.B_P": "1",
+    "distribution.Kp_scale": "1",
+    "metabolism.CYP2D6_kcat": "1/min",
+    "metabolism.CYP2D6_Km": "umol/L",
+    "metabolism.CYP2D6_kinact": "1/h",
+    "metabolism.CYP2D6_KI": "umol/L",
+    "metabolism.CLint_other": "L/h",
+    "absorption.F_a": "1",
+    "absorption.residual_error": "1",
+}
+FORMULATION = {"MTT": "h", "lag": "h", "F_rel": "1"}
+VARIABLE = ("distribution.Kp_scale", "metabolism.CYP2D6_kcat", "metabolism.CLint_other")
+
+
+@dataclass(frozen=True)
+class Drug:
+    """A drug as the model needs it. ``values`` is keyed as in :data:`REQUIRED`."""
+
+    name: str
+    kind: str
+    sha256: str
+    values: dict[str, Value] = field(repr=False)
+    formulations: dict[str, dict[str, Value]] = field(repr=False)
+
+    def __getitem__(self, key: str) -> float:
+        return self.values[key].value
+
+    def formulation(self, name: str) -> dict[str, Value]:
+        """Values of a formulation; raises DrugFileError naming the known ones."""
+        if name not in self.formulations:
+            raise DrugFileError(f"{self.name} has no formulation {name!r}; it has {sorted(self.formulations)}")
+        return self.formulations[name]
+
+
+def drug_path(name: str, base: Path = Path(".")) -> Path:
+    """Path of a drug file: a path ending in .yaml, or a name in ``resources/drugs``."""
+    return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{name}.yaml"
+
+
+def known_drugs() -> list[str]:
+    """Names of the drugs that ship in ``resources/drugs``."""
+    return sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
+
+
+def _value(where: str, raw: Any, unit: str, variable: bool, problems: list[str]) -> Value:
+    if not isinstance(raw, dict) or "value" not in raw:
+        problems.append(f"{where}: missing (need value, unit {unit}, source)")
+        return Value(float("nan"), unit, "")
+    if raw.get("unit") != unit:
+        problems.append(f"{where}: unit is {raw.get('unit')!r}, must be {unit!r}")
+    if not raw.get("source"):
+        problems.append(f"{where}: no source")
+    if not isinstance(raw["value"], int | float):
+        problems.append(f"{where}: value {raw['value']!r} is not a number")
+    if variable and not all(isinstance(raw.get(k), int | float) and raw[k] > 0 for k in ("uncertainty", "between_subject")):
+        problems.append(f"{where}: needs uncertainty and between_subject (sd of the logarithm, > 0)")
+    number = float(raw["value"]) if isinstance(raw["value"], int | float) else float("nan")
+    return Value(number, unit, str(raw.get("source", "")), raw.get("uncertainty"), raw.get("between_subject"))
+
+
+def load_drug(name: str, base: Path = Path(".")) -> Drug:
+    """Read and check a drug file.
+
+    Raises
+    ------
+    FileNotFoundError : no such drug. DrugFileError : everything that is wrong with the file, at once.
+    """
+    path = drug_path(name, base)
+    if not path.exists():
+        raise FileNotFoundError(f"no drug file {name}; shipped drugs: {', '.join(known_drugs())}")
+    raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    problems: list[str] = []
+    values = {}
+    for key, unit in REQUIRED.items():
+        section, leaf = key.split(".")
+        values[key] = _value(key, (raw.get(section) or {}).get(leaf), unit, key in VARIABLE, problems)
+    kind = (raw.get("physicochemistry") or {}).get("kind")
+    if kind not in ("base", "acid", "neutral"):
+        problems.append("physicochemistry.kind: must be base, acid or neutral")
+    formulations = {}
+    for form, spec in ((raw.get("absorption") or {}).get("formulations") or {}).items():
+        formulations[form] = {
+            k: _value(f"absorption.formulations.{form}.{k}", (spec or {}).get(k), unit, k == "MTT", problems)
+            for k, unit in FORMULATION.items()
+        }
+    if "IR" not in formulations:
+        problems.append("absorption.formulations: needs at least IR")
+    if problems:
+        raise DrugFileError(f"{path.name}: " + "; ".join(problems))
+    return Drug(str(raw.get("name", path.stem)), str(kind), sha256_file(path), values, formulations)

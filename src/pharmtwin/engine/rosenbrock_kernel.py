@@ -1,0 +1,300 @@
+"""Rodas5P on the generated sparse LU, with exact tangents of the discrete map.
+
+This file is never imported as it stands: ``engine.compiled`` appends its text below the marker to the
+generated functions of one model (``rhs``, ``lu_solve`` ...), so that everything that is compiled lies
+in one file keyed by its hash.
+
+Method: Steinebach 2023, BIT Numer Math 63:27, doi 10.1007/s10543-023-00967-x: 8 stages, order 5(4),
+stiffly accurate, L-stable, dense output of order 4. Written in the k-transformed form of
+Hairer & Wanner 1996, Solving ODEs II, section IV.7: (I/(gamma h) - J) K_i = f(Y_i) + sum_j C_ij/h K_j.
+Tangents differentiate that recursion at frozen steps: (I/(gamma h) - J) K'_i = J(Y_i) Y'_i +
+df/dtheta(Y_i) + sum_j C_ij/h K'_j + (d2f/dy2 S + d2f/dy dtheta) K_i.
+
+Conventions of the arrays (one twin):
+    P (n_seg, NP) parameters by segment; seg_t (n_seg,) start of each, seg_t[0] = start of the run.
+    ev_t, ev_state, ev_amount, ev_kind: kind 0 adds ev_amount to a state (bolus), kind 1 adds it to the
+    state's zero-order input rate (infusion on/off). Sorted by time.
+    times (n_t,) sorted output times. A record at the time of a dose is taken before the dose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from pharmtwin.engine._generated import (  # the generated functions of one model
+    JIT,
+    NLU,
+    NO,
+    NQ,
+    NS,
+    NT,
+    SECOND_ROWS,
+    TABLEAU,
+    jac_dense,
+    jac_slots,
+    jac_times,
+    lu_factor,
+    lu_solve,
+    observe,
+    observe_tangent,
+    prepare,
+    rhs,
+    rhs_dp,
+    second_yp,
+    second_yy,
+    shifted,
+)
+
+# --- kernel ---
+GAMMA = TABLEAU["gamma"]
+A = np.array(TABLEAU["A"])
+C = np.array(TABLEAU["C"])
+H = np.array(TABLEAU["H"])
+ROWS = np.array(SECOND_ROWS, dtype=np.int64)
+STAGES = 8
+OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = 0, 1, 2, 3
+
+
+@njit(**JIT)
+def cvode_rhs(t, y, yp, data):
+    """Right-hand side in the form of scikit-sundae; data = (q, input rates)."""
+    rhs(y, data[0], yp)
+    for n in range(NS):
+        yp[n] += data[1][n]
+
+
+@njit(**JIT)
+def cvode_jac(t, y, yp, J, data):
+    """Dense Jacobian in the form of scikit-sundae (which does not clear J)."""
+    J[:, :] = 0.0
+    jac_dense(y, data[0], J)
+
+
+@njit(**JIT)
+def add(coefficient, x, out):
+    """out += coefficient x, over contiguous vectors (this loop is what the compiler vectorises)."""
+    for n in range(out.shape[0]):
+        out[n] += coefficient * x[n]
+
+
+@njit(**JIT)
+def stage_value(y, K, i, yt):
+    """Argument of stage i (stages 6 and 7 build on the one before: the method is stiffly accurate)."""
+    if i >= 6:
+        add(1.0, K[i - 1], yt)
+    else:
+        yt[:] = y
+        for j in range(i):
+            add(A[i, j], K[j], yt)
+
+
+@njit(**JIT)
+def step(y, q, r, M, h, K, yt, yn):
+    """One step: fills the stages K and the new value yn; K[7] is the error estimate."""
+    hi = 1.0 / h
+    for i in range(STAGES):
+        stage_value(y, K, i, yt)
+        k = K[i]
+        rhs(yt, q, k)
+        add(1.0, r, k)
+        for j in range(i):
+            add(hi * C[i, j], K[j], k)
+        lu_solve(M, k)
+    yn[:] = yt
+    add(1.0, K[7], yn)
+
+
+@njit(**JIT)
+def step_tangent(y, S, q, M, h, K, KT, yt, YT, SN, Jt, fp, o1, o2):
+    """Tangents of a step already taken with stages K; S, SN before and after, flat (NT * NS)."""
+    hi = 1.0 / h
+    for i in range(STAGES):
+        stage_value(y, K, i, yt)
+        stage_value(S, KT, i, YT)
+        jac_slots(yt, q, Jt)
+        fp[:] = 0.0
+        rhs_dp(yt, q, fp)
+        second_yp(y, q, K[i], o2)
+        for m in range(NT):
+            a, b = m * NS, (m + 1) * NS
+            k = KT[i, a:b]
+            jac_times(Jt, YT[a:b], k)
+            add(1.0, fp[m], k)
+            add(1.0, o2[m], k)
+            second_yy(y, q, K[i], S[a:b], o1)
+            for n in ROWS:
+                k[n] += o1[n]
+        for j in range(i):
+            add(hi * C[i, j], KT[j], KT[i])
+        for m in range(NT):
+            lu_solve(M, KT[i, m * NS : (m + 1) * NS])
+    SN[:] = YT
+    add(1.0, KT[7], SN)
+
+
+@njit(**JIT)
+def dense(theta, y0, y1, q0, q1, q2):
+    """Continuous extension of order 4 at theta in [0, 1]."""
+    return (1.0 - theta) * y0 + theta * (y1 + (1.0 - theta) * (q0 + theta * (q1 + theta * q2)))
+
+
+@njit(**JIT)
+def solve_twin(
+    P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, y_start, rtol, atol, max_steps, tangents, out, out_s, y_end, stat
+):
+    """Integrate one twin to its last output time.
+
+    out (n_t, NO) observables; out_s (n_t, NO, NT) their derivatives (untouched unless ``tangents``);
+    y_end (NS,) the final state; stat[0] steps, stat[1] rejected steps, stat[2] hours reached (floor).
+    Returns OK or the reason of failure.
+    """
+    y = y_start.copy()
+    q = np.empty(NQ)
+    r = np.zeros(NS)
+    yn = np.empty(NS)
+    yt = np.empty(NS)
+    yi = np.empty(NS)
+    J = np.empty(NLU)
+    M = np.empty(NLU)
+    K = np.empty((STAGES, NS))
+    D = np.empty((3, NS))
+    nt = NT if tangents else 0
+    S = np.zeros(nt * NS)
+    SN = np.zeros(nt * NS)
+    SI = np.zeros(nt * NS)
+    DT = np.zeros((3, nt * NS))
+    YT = np.zeros(nt * NS)
+    KT = np.zeros((STAGES, nt * NS))
+    Jt = np.empty(NLU)
+    fp = np.zeros((nt, NS))
+    o1 = np.zeros(NS)
+    o2 = np.zeros((nt, NS))
+    n_t = times.shape[0]
+    n_ev = ev_t.shape[0]
+    n_seg = seg_t.shape[0]
+    i_out = 0
+    i_ev = 0
+    i_seg = 0
+    t = seg_t[0]
+    prepare(P[0], q)
+    h_first = 1e-3
+    n_steps = 0
+    n_rejected = 0
+    while True:
+        # records that fall on t are taken before the events at t
+        while i_out < n_t and times[i_out] <= t:
+            observe(y, q, out[i_out])
+            if tangents:
+                observe_tangent(y, q, S.reshape(nt, NS), out_s[i_out])
+            i_out += 1
+        if i_out >= n_t:
+            break
+        while i_seg + 1 < n_seg and seg_t[i_seg + 1] <= t:
+            i_seg += 1
+            prepare(P[i_seg], q)
+        while i_ev < n_ev and ev_t[i_ev] <= t:
+            if ev_kind[i_ev] == 0:
+                y[ev_state[i_ev]] += ev_amount[i_ev]
+            else:
+                r[ev_state[i_ev]] += ev_amount[i_ev]
+            i_ev += 1
+        stop = times[n_t - 1]
+        if i_ev < n_ev and ev_t[i_ev] < stop:
+            stop = ev_t[i_ev]
+        if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
+            stop = seg_t[i_seg + 1]
+        h = h_first
+        first = True
+        while t < stop:
+            left = stop - t
+            if h >= left * (1.0 - 1e-12):
+                h = left
+            elif 2.0 * h > left:
+                h = 0.5 * left
+            jac_slots(y, q, J)
+            while True:
+                shifted(J, 1.0 / (GAMMA * h), M)
+                lu_factor(M)
+                step(y, q, r, M, h, K, yt, yn)
+                e = 0.0
+                for n in range(NS):
+                    z = K[7, n] / (max(abs(y[n]), abs(yn[n])) * rtol + atol[n])
+                    e += z * z
+                err = np.sqrt(e / NS)
+                if err == err:
+                    factor = min(6.0, max(0.2, 0.9 * max(err, 1e-12) ** -0.2))
+                    if err <= 1.0:
+                        break
+                else:
+                    factor = 0.1
+                n_rejected += 1
+                h *= factor
+                if h < 1e-10:
+                    stat[0], stat[1], stat[2] = n_steps, n_rejected, int(t)
+                    return STEP_TOO_SMALL if err == err else NOT_FINITE
+            if tangents:
+                step_tangent(y, S, q, M, h, K, KT, yt, YT, SN, Jt, fp, o1, o2)
+            if first:
+                h_first = h
+                first = False
+            t_new = stop if h == left else t + h
+            if i_out < n_t and times[i_out] < t_new:
+                D[:] = 0.0
+                DT[:] = 0.0
+                for m in range(3):
+                    for j in range(STAGES):
+                        add(H[m, j], K[j], D[m])
+                        if tangents:
+                            add(H[m, j], KT[j], DT[m])
+                while i_out < n_t and times[i_out] < t_new:
+                    th = (times[i_out] - t) / h
+                    for n in range(NS):
+                        yi[n] = dense(th, y[n], yn[n], D[0, n], D[1, n], D[2, n])
+                    observe(yi, q, out[i_out])
+                    if tangents:
+                        for n in range(nt * NS):
+                            SI[n] = dense(th, S[n], SN[n], DT[0, n], DT[1, n], DT[2, n])
+                        observe_tangent(yi, q, SI.reshape(nt, NS), out_s[i_out])
+                    i_out += 1
+            y[:] = yn
+            if tangents:
+                S[:] = SN
+            t = t_new
+            h *= factor
+            n_steps += 1
+            if n_steps >= max_steps:
+                stat[0], stat[1], stat[2] = n_steps, n_rejected, int(t)
+                return TOO_MANY_STEPS
+    y_end[:] = y
+    stat[0], stat[1], stat[2] = n_steps, n_rejected, int(t)
+    return OK
+
+
+@njit(**JIT)
+def solve_batch(
+    P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, ev_0, times, t_0, y0, rtol, atol, max_steps, tangents, out, out_s, y_end, stat, flag
+):
+    """Many twins with ragged segments, events and output times (offsets seg_0, ev_0, t_0 of length n + 1)."""
+    for k in range(y0.shape[0]):
+        a, b = seg_0[k], seg_0[k + 1]
+        c, d = ev_0[k], ev_0[k + 1]
+        e, f = t_0[k], t_0[k + 1]
+        flag[k] = solve_twin(
+            P[a:b],
+            seg_t[a:b],
+            ev_t[c:d],
+            ev_state[c:d],
+            ev_amount[c:d],
+            ev_kind[c:d],
+            times[e:f],
+            y0[k],
+            rtol,
+            atol,
+            max_steps,
+            tangents,
+            out[e:f],
+            out_s[e:f] if tangents else out_s[0:0],
+            y_end[k],
+            stat[k],
+        )

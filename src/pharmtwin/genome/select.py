@@ -1,0 +1,228 @@
+"""From calls by sample and ancestry to each twin's genotype and the prior on its enzyme activity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from pharmtwin.facts import fact_table
+from pharmtwin.findings import Finding
+from pharmtwin.genome import phenotype as ph
+from pharmtwin.genome.caller import call_gene
+from pharmtwin.genome.definitions import ANCESTRIES, UNKNOWN, diplotype, gene_definition, rows_of
+from pharmtwin.genome.vcf import SiteCalls
+from pharmtwin.tables import conform
+
+
+def select_calls(
+    calls: pd.DataFrame,
+    sites: pd.DataFrame,
+    twins: pd.DataFrame,
+    outside: pd.DataFrame | None = None,
+    *,
+    scheme: str = "cpic2020",
+    outside_file: str = "outside_calls",
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Table ``genotype`` of the twins, and findings.
+
+    calls, sites : tables of one or more VCFs (sample names unique among them).
+    twins : twin_id, sample, ancestry. Ancestry empty: ALL. Sample empty: the population of the ancestry.
+    outside : twin_id, gene, diplotype (PharmCAT outside call, e.g. ``*1/*2x2``); may be empty. It replaces the
+        posterior (probability 1, structure ``outside_call``).
+    scheme : phenotype scheme for CYP2D6; the other genes have ``cpic2020`` only.
+    outside_file : the file named in findings about outside calls; rows count from its header.
+    """
+    ancestry = twins["ancestry"].fillna("").astype(str).replace("", "ALL")
+    unknown = sorted(set(ancestry) - set(ANCESTRIES))
+    if unknown:
+        raise ValueError(f"ancestry {unknown} is not one of {ANCESTRIES}")
+    wanted = pd.DataFrame(
+        {
+            "twin_id": twins["twin_id"].astype(str),
+            "sample": twins["sample"].fillna("").astype(str),
+            "ancestry": ancestry,
+        }
+    )
+    genes = list(dict.fromkeys(calls["gene"]))
+    if (wanted["sample"] == "").any():
+        population = [_population(gene) for gene in genes]
+        calls = pd.concat([calls, *(c for c, _ in population)], ignore_index=True)
+        sites = pd.concat([sites, *(s for _, s in population)], ignore_index=True)
+    lacking = sorted(set(wanted["sample"]) - set(calls["sample"]))
+    if lacking:
+        raise ValueError(f"no calls for samples {lacking[:5]}; the findings of the VCF say why")
+    chosen = wanted.merge(calls, on=["sample", "ancestry"]).merge(
+        sites[["sample", "gene", "phasing", "structure", "n_not_assayed"]], on=["sample", "gene"]
+    )
+    findings: list[Finding] = []
+    replaced, dropped = [], []
+    where = chosen.groupby(["twin_id", "gene"]).indices
+    for row, given in enumerate(rows_of(outside) if outside is not None else [], start=2):
+        twin, gene = str(given.twin_id), str(given.gene)
+        mine = chosen.iloc[where.get((twin, gene), [])]
+        problem, full = _check_outside(gene, str(given.diplotype), mine, outside_file, row, twin)
+        findings += problem
+        if full is None:
+            continue
+        dropped += list(mine.index)
+        replaced.append(
+            mine.head(1).assign(diplotype=full, probability=1.0, phasing="outside", structure="outside_call")
+        )
+    chosen = chosen.drop(dropped)
+    chosen = pd.concat([chosen, *replaced], ignore_index=True)
+    pairs = chosen[["gene", "diplotype"]].drop_duplicates()
+    pairs["activity_score"] = [
+        np.nan if (score := ph.activity_score(g, d)) is None else score
+        for g, d in zip(pairs["gene"], pairs["diplotype"])
+    ]
+    pairs["scheme"] = [scheme if g == "CYP2D6" else "cpic2020" for g in pairs["gene"]]
+    pairs["phenotype"] = [ph.phenotype(g, d, s) for g, d, s in zip(pairs["gene"], pairs["diplotype"], pairs["scheme"])]
+    chosen = chosen.merge(pairs, on=["gene", "diplotype"])
+    order = {t: i for i, t in enumerate(wanted["twin_id"])}
+    rank = {g: i for i, g in enumerate(genes)}
+    chosen = chosen.assign(
+        _twin=chosen["twin_id"].map(order), _gene=chosen["gene"].map(rank), _p=-chosen["probability"]
+    )
+    chosen = chosen.sort_values(["_twin", "_gene", "_p", "diplotype"], kind="stable")
+    return conform("genotype", chosen.drop(columns=["sample", "ancestry", "_twin", "_gene", "_p"])), findings
+
+
+def _check_outside(
+    gene: str, text: str, mine: pd.DataFrame, file: str, row: int, twin: str
+) -> tuple[list[Finding], str | None]:
+    """Findings about one outside call and its diplotype in our writing (None: it cannot be used)."""
+
+    def error(rule: str, what: str, fix: str) -> tuple[list[Finding], None]:
+        why = "the twin's activity would rest on a call that means nothing here"
+        return [Finding.create(rule, file, f"twin {twin}, gene {gene}: {what}", why, fix, row=row)], None
+
+    if mine.empty:
+        return error("outside.unknown_row", "no such twin or gene among the calls", "correct twin_id or gene")
+    alleles = [a.translate(str.maketrans("", "", " []()")) for a in text.split("/")]
+    try:
+        known = len(alleles) == 2 and all(ph.is_known(gene, a) for a in alleles)
+    except ValueError:
+        known = False
+    if not known:
+        return error("outside.allele", "an allele is unknown to our tables", "write it like *1/*2x2 or *10/*36+*10")
+    full = diplotype(*alleles)
+    if _fits_variants(alleles[0], alleles[1], mine["diplotype"]):
+        return [], full
+    contradiction = Finding.create(
+        "outside.contradicts_vcf",
+        file,
+        f"twin {twin}, gene {gene}: the outside call contradicts the variants in the VCF",
+        "one of the two belongs to another person or another nomenclature",
+        "check sample identity; the outside call is used",
+        row=row,
+        severity="warning",
+    )
+    return [contradiction], full
+
+
+def _fits_variants(one: str, two: str, candidates: pd.Series) -> bool:
+    """Whether some called diplotype shares a copy with each chromosome (a deletion shares with anything)."""
+    first, second = ({name for name, _ in ph.components(a)} for a in (one, two))
+    for candidate in candidates:
+        a, b = ({name for name, _ in ph.components(x)} for x in str(candidate).split("/"))
+        if "*5" in first or "*5" in second:
+            other = second if "*5" in first else first
+            if "*5" in other or (a & other and (b & other or "*5" in b)) or ("*5" in a and b & other):
+                return True
+        elif (a & first and b & second) or (a & second and b & first):
+            return True
+    return False
+
+
+@cache
+def _population(gene: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """calls and sites of a sample (named "") without any genotype: the population of each ancestry."""
+    definition = gene_definition(gene)
+    n = len(definition.sites)
+    nothing = SiteCalls(
+        definition, ("",), np.full((1, n, 2), UNKNOWN, dtype=np.int8), np.full((1, n), -1, dtype=np.int32),
+        np.zeros(n, dtype=bool), 0, 0,
+    )  # fmt: skip
+    calls, sites = call_gene(nothing)
+    return calls, sites.assign(phasing="panel")
+
+
+@cache
+def population_activity(gene: str, ancestry: str) -> tuple[tuple[float, float], ...]:
+    """(activity value, probability) of one chromosome in a population, over alleles of known function.
+
+    From allele_frequencies.tsv x functions.tsv; ``ALL`` pools the counts of the five panels.
+    """
+    table = fact_table("genes/allele_frequencies.tsv")
+    rows = table[(table["gene"] == gene) & ((table["ancestry"] == ancestry) | (ancestry == "ALL"))]
+    weights: dict[float, float] = {}
+    for allele, count in zip(rows["allele"].astype(str), rows["count"].astype(float)):
+        value = ph.activity_value(gene, allele) if ph.is_known(gene, allele) else None
+        if value is not None:
+            weights[value] = weights.get(value, 0.0) + count
+    total = sum(weights.values())
+    return tuple((v, w / total) for v, w in sorted(weights.items()))
+
+
+def activity_priors(
+    genotype: pd.DataFrame,
+    map_name: str = "mean_curve",
+    genes: Sequence[str] = ("CYP2D6",),
+    *,
+    ancestry: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Table ``priors``: parameter ``activity.<gene>``, a mixture of points, one component a distinct activity score.
+
+    location : intrinsic clearance relative to activity score 2 (unit 1) by the named map.
+    Unknown function is not normal: where a diplotype has no activity score, each allele of unknown function is
+    replaced by a draw from the alleles of known function in the twin's ancestry (``ancestry``: twin_id -> panel,
+    absent: ALL), the known allele kept; these components are called ``AS=unknown:<score>``.
+    Raises KeyError for a map or a gene without one.
+    """
+    rows = genotype[genotype["gene"].isin(list(genes))].copy()
+    if ancestry is None:
+        rows["ancestry"] = "ALL"
+    else:
+        rows["ancestry"] = rows["twin_id"].map(dict(ancestry)).fillna("ALL").replace("", "ALL")
+    unique = rows[["gene", "diplotype", "ancestry"]].drop_duplicates()
+    spread = [
+        (r.gene, r.diplotype, r.ancestry, component, score, share)
+        for r in unique.itertuples()
+        for component, score, share in _scores(str(r.gene), str(r.diplotype), str(r.ancestry))
+    ]
+    table = pd.DataFrame(spread, columns=["gene", "diplotype", "ancestry", "component", "score", "share"])
+    rows = rows.merge(table, on=["gene", "diplotype", "ancestry"])
+    rows["weight"] = rows["probability"] * rows["share"]
+    out = rows.groupby(["twin_id", "gene", "component", "score"], sort=False, as_index=False)["weight"].sum()
+    out["weight"] /= out.groupby(["twin_id", "gene"])["weight"].transform("sum")
+    parts = [
+        part.assign(location=relative)
+        for gene, part in out.groupby("gene", sort=False)
+        for relative in [ph.relative_clearance(part["score"].to_numpy(), map_name, str(gene))]
+    ]
+    out = pd.concat(parts) if parts else out.assign(location=0.0)
+    out = out.assign(
+        parameter="activity." + out["gene"], family="point", scale=0.0, unit="1",
+        source=f"diplotype posterior; activity score to clearance by map {map_name}",
+    )  # fmt: skip
+    return conform("priors", out.drop(columns=["gene", "score"]))
+
+
+def _scores(gene: str, pair: str, ancestry: str) -> list[tuple[str, float, float]]:
+    """(component, activity score, share) of one diplotype; shares sum to 1."""
+    score = ph.activity_score(gene, pair)
+    if score is not None:
+        return [(f"AS={score:g}", score, 1.0)]
+    mixture = {0.0: 1.0}
+    for allele in pair.split("/"):
+        value = ph.activity_value(gene, allele)
+        options = population_activity(gene, ancestry) if value is None else ((value, 1.0),)
+        step: dict[float, float] = {}
+        for known, p in mixture.items():
+            for added, q in options:
+                step[known + added] = step.get(known + added, 0.0) + p * q
+        mixture = step
+    return [(f"AS=unknown:{s:g}", s, p) for s, p in sorted(mixture.items())]

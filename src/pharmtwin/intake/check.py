@@ -1,0 +1,105 @@
+"""The whole check: configuration, sheets and VCFs, all findings together in a stable order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pharmtwin.findings import SEVERITIES, Finding
+from pharmtwin.intake.columns import Record
+from pharmtwin.intake.config import Places, setting
+from pharmtwin.intake.study import read_tables, twin_vcf
+
+
+def check_study(
+    config: Mapping[str, Any], base: Path = Path("."), *, vcf: bool = True, places: Places | None = None
+) -> list[Finding]:
+    """Every finding on configuration, sheets and (``vcf``) the VCFs, sorted by file, row, column and rule.
+
+    ``base`` is the directory that the configuration's paths start from; ``places`` (of
+    ``load_config``) gives findings on the configuration their file and line.
+    """
+    tables, findings = read_tables(config, base, places)
+    if vcf:
+        sheet = str(setting(config, "paths.twins", ""))
+        findings += _check_vcfs(config, base, sheet, tables.records.get("twins", []))
+    return sort_findings(findings)
+
+
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once, in the order file, row, column, rule."""
+    return sorted(set(findings))
+
+
+def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequence[Record]) -> list[Finding]:
+    """Findings on every VCF that the twins sheet names, each file looked at once."""
+    by_vcf: dict[str, list[Record]] = {}
+    for record in twins:
+        if path := twin_vcf(config, record):
+            by_vcf.setdefault(path, []).append(record)
+    findings = []
+    for path, records in by_vcf.items():
+        if (base / path).is_file():
+            findings += _check_vcf(path, base, sheet, records, setting(config, "genome.extra_samples", "error"))
+            continue
+        also = f" (named by {len(records) - 1} more rows)" if len(records) > 1 else ""
+        findings.append(
+            Finding.create(
+                "vcf.file_missing",
+                sheet,
+                f"the file {path} does not exist{also}",
+                "the twin's genotypes are read from it",
+                "correct the cell, or paths.vcf_dir in the config",
+                row=records[0].row,
+                column="vcf",
+                value=records[0].text("vcf"),
+            )
+        )
+    return findings
+
+
+def _check_vcf(path: str, base: Path, sheet: str, records: Sequence[Record], extra_samples: str) -> list[Finding]:
+    """Findings on one VCF; a sample that the file lacks is reported at the rows of the sheet that name it."""
+    from pharmtwin.genome.checks import vcf_findings  # heavy
+
+    samples = list(dict.fromkeys(r.text("sample") for r in records if r.text("sample")))
+    severity = extra_samples if extra_samples in SEVERITIES else "error"
+    findings = []
+    for finding in vcf_findings(str(base / path), samples, extra_samples=severity, required=True):
+        if finding.rule != "vcf.sample_missing":
+            findings.append(replace(finding, file=path))
+            continue
+        what = f"the VCF {path} has no such sample"
+        for record in (r for r in records if r.text("sample") == finding.value):
+            findings.append(replace(finding, file=sheet, row=record.row, column="sample", what=what))
+    return findings
+
+
+def write_findings(findings: Sequence[Finding], path: Path) -> None:
+    """Write the table ``findings`` (TSV) in the stable order, whole or not at all."""
+    import pandas as pd
+
+    from pharmtwin.tables import schema, write_table
+
+    rows = [asdict(finding) for finding in sort_findings(findings)]
+    write_table("findings", pd.DataFrame(rows, columns=schema("findings").names), Path(path))
+
+
+def format_findings(findings: Sequence[Finding]) -> str:
+    """The text a user reads: errors, warnings, notes, and a closing line with the counts."""
+    lines = []
+    ordered = sort_findings(findings)
+    for severity in SEVERITIES:
+        its = [finding.message() for finding in ordered if finding.severity == severity]
+        if its:
+            lines += [f"{severity}s:", *its, ""]
+    counts = [sum(f.severity == severity for f in ordered) for severity in ("error", "warning")]
+    files = len({f.file for f in ordered})
+    lines.append(f"{_count(counts[0], 'error')}, {_count(counts[1], 'warning')} in {_count(files, 'file')}")
+    return "\n".join(lines)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")

@@ -1,0 +1,218 @@
+"""The study: all sheets read and checked, as canonical tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pharmtwin.findings import Finding
+from pharmtwin.intake.buckets import vcf_path
+from pharmtwin.intake.columns import Record, check_cells, check_columns, sheet_spec
+from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, setting
+from pharmtwin.intake.events import check_events
+from pharmtwin.intake.regimens import check_scenarios, check_structure_calls
+from pharmtwin.intake.sheet import Sheet, read_sheet
+from pharmtwin.intake.twins import check_twins
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = ("twins", "events", "scenarios", "structure_calls")
+OPTIONAL = ("events", "structure_calls")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything the user gave, canonical.
+
+    The tables have the columns of their schemas in ``config/schemas`` (optional ones always present)
+    and ``row``, the line in the sheet. Text is ``string`` (empty: ``""``), numbers are ``float64``
+    (empty: NaN), whole numbers ``Int64`` (empty: NA). ``twins.vcf`` is the path from the working
+    directory, an empty ``twins.ancestry`` is ``ALL``. An unreadable cell is empty: use a study only if
+    its findings have no errors.
+    """
+
+    name: str
+    data_kind: str
+    config: dict[str, Any]
+    twins: pd.DataFrame
+    events: pd.DataFrame
+    scenarios: pd.DataFrame
+    structure_calls: pd.DataFrame
+    vcfs: tuple[str, ...]
+
+
+@dataclass
+class Tables:
+    """Sheets of a study after reading: sheet and records by table (None: unreadable, absent: not configured)."""
+
+    sheets: dict[str, Sheet | None] = field(default_factory=dict)
+    records: dict[str, list[Record]] = field(default_factory=dict)
+
+
+def read_tables(
+    config: Mapping[str, Any], base: Path = Path("."), places: Places | None = None
+) -> tuple[Tables, list[Finding]]:
+    """Read and check configuration and sheets (not the VCFs); every finding of all of them."""
+    findings = check_config(config, base, places)
+    tables = Tables()
+    cells: dict[str, list[Finding]] = {}
+    for table in TABLES:
+        path = setting(config, f"paths.{table}", "")
+        if not path:
+            continue
+        sheet, sheet_findings = read_sheet(path, base)
+        tables.sheets[table] = sheet
+        findings += sheet_findings
+        if sheet is None:
+            continue
+        findings += check_columns(sheet, sheet_spec(table))
+        tables.records[table], cells[table] = check_cells(sheet, sheet_spec(table))
+        if not sheet.rows and table not in OPTIONAL:
+            fix = "add a row, or name the right file in the config"
+            findings.append(
+                Finding.create("sheet.empty", path, "holds a header but no rows", "nothing can be run", fix)
+            )
+    return tables, findings + _rules(config, tables, cells, places or {})
+
+
+def _rules(
+    config: Mapping[str, Any], tables: Tables, cells: Mapping[str, Sequence[Finding]], places: Places
+) -> list[Finding]:
+    """The rules that look at whole rows, sheets, and from one sheet into another."""
+    findings: list[Finding] = []
+    records, drug = tables.records, drug_name(config)
+    sheets = {table: sheet for table, sheet in tables.sheets.items() if sheet is not None}
+    twins: set[str] | None = None
+    if "twins" in sheets:
+        findings += check_twins(sheets["twins"], records["twins"], cells["twins"])
+        if "twin_id" in sheets["twins"].columns:
+            # as written, so that an id with a finding of its own is not also unknown elsewhere
+            twins = {record.raw["twin_id"] for record in records["twins"]}
+    if "events" in sheets:
+        findings += check_events(sheets["events"], records["events"], cells["events"], twins, drug)
+    if "scenarios" in sheets:
+        found = check_scenarios(sheets["scenarios"], records["scenarios"], cells["scenarios"], drug, available_drugs())
+        findings += found
+    if "structure_calls" in sheets:
+        genes = [g for g in setting(config, "genome.genes", []) if isinstance(g, str)]
+        sheet = sheets["structure_calls"]
+        findings += check_structure_calls(sheet, records["structure_calls"], cells["structure_calls"], twins, genes)
+    return findings + _config_against_sheets(config, tables, places)
+
+
+def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Places) -> list[Finding]:
+    """Settings that contradict the sheets."""
+    findings = []
+    kind = setting(config, "data_kind", "")
+    for table in ("twins", "structure_calls"):
+        for record in tables.records.get(table, []) if kind in ("synthetic", "real") else []:
+            if record.text("label") and record.text("label") != kind:
+                what = f"data_kind of the config is {kind}"
+                why = "every page would carry a wrong statement about its data"
+                fix = (
+                    f"correct the label, or set data_kind to {'mixed' if kind == 'synthetic' else 'mixed or synthetic'}"
+                )
+                path = str(setting(config, f"paths.{table}", ""))
+                finding = Finding.create(f"{table}.label_kind", path, what, why, fix, row=record.row, column="label")
+                findings.append(replace(finding, value=record.text("label")))
+
+    def at(key: str) -> dict[str, Any]:
+        file, row = places.get(key, ("config", 0))
+        return {"file": file, "row": row, "column": key}
+
+    scenario = setting(config, "sensitivity.scenario", "")
+    scenarios = tables.sheets.get("scenarios")
+    names = [r.text("scenario") for r in tables.records.get("scenarios", []) if r.text("scenario")]
+    wanted = setting(config, "sensitivity.enabled", False) and scenario and scenarios is not None
+    if wanted and scenarios is not None and "scenario" in scenarios.columns and scenario not in names:
+        what, why = "the scenarios sheet has no such scenario", "this regimen is analysed"
+        fix = f"write one of: {', '.join(names) or 'none'}"
+        findings.append(
+            Finding.create(
+                "config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key="sensitivity.scenario")
+            )
+        )
+    if setting(config, "fit.enabled", False) and not _may_have_fit_rows(config, tables):
+        what = "there is no observation with use 'fit' to calibrate to"
+        fix = "add observations to the events sheet, or set fit.enabled to false"
+        findings.append(
+            Finding.create(
+                "config.nothing_to_fit",
+                what=what,
+                why="the fit has no data",
+                fix=fix,
+                value="true",
+                **at("fit.enabled"),
+            )
+        )
+    return findings
+
+
+def _may_have_fit_rows(config: Mapping[str, Any], tables: Tables) -> bool:
+    """False only if it is certain that no row is for the fit (an unreadable sheet or column is not)."""
+    if "events" not in tables.sheets:
+        paths = config.get("paths")
+        return not (isinstance(paths, Mapping) and paths.get("events") == "")
+    sheet = tables.sheets["events"]
+    if sheet is None or not {"use", "evid"} <= set(sheet.columns):
+        return True
+    return any(
+        ("use" not in r.values and not r.is_empty("use")) or r.text("use") == "fit" for r in tables.records["events"]
+    )
+
+
+def twin_vcf(config: Mapping[str, Any], record: Record) -> str:
+    """Path (from the working directory) of a twin's VCF; empty if the sheet names none."""
+    cell = record.text("vcf")
+    return vcf_path(setting(config, "paths.vcf_dir", ""), cell) if cell else ""
+
+
+def _frame(table: str, records: Sequence[Record]) -> pd.DataFrame:
+    """Canonical DataFrame of the records."""
+    import pandas as pd
+
+    columns: dict[str, pd.Series] = {"row": pd.Series([r.row for r in records], dtype="int64")}
+    for column in sheet_spec(table).columns:
+        values = [r.values.get(column.name) for r in records]
+        if column.kind == "string":
+            columns[column.name] = pd.Series([v or "" for v in values], dtype="string")
+        else:
+            columns[column.name] = pd.Series(values, dtype="float64" if column.kind == "number" else "Int64")
+    return pd.DataFrame(columns)
+
+
+def build_study(config: Mapping[str, Any], tables: Tables) -> Study | None:
+    """Canonical tables; None if a configured sheet could not be read at all."""
+    required = [t for t in TABLES if t not in OPTIONAL]
+    if any(sheet is None for sheet in tables.sheets.values()) or any(t not in tables.sheets for t in required):
+        return None
+    twins = tables.records["twins"]
+    frames = {table: _frame(table, tables.records.get(table, [])) for table in TABLES}
+    vcfs = [twin_vcf(config, record) for record in twins]
+    frames["twins"] = (
+        frames["twins"]
+        .assign(vcf=vcfs, ancestry=frames["twins"]["ancestry"].replace("", "ALL"))
+        .astype({"vcf": "string", "ancestry": "string"})
+    )
+    return Study(
+        name=setting(config, "study", ""),
+        data_kind=setting(config, "data_kind", ""),
+        config=dict(config),
+        vcfs=tuple(dict.fromkeys(v for v in vcfs if v)),
+        **frames,
+    )
+
+
+def load_study(
+    config: Mapping[str, Any], base: Path = Path("."), places: Places | None = None
+) -> tuple[Study | None, list[Finding]]:
+    """Read everything the user gave except the VCFs (``check_study`` looks into those too).
+
+    Returns the study (None if a sheet could not be read at all) and all findings. ``base`` is the
+    directory that the configuration's paths start from.
+    """
+    tables, findings = read_tables(config, base, places)
+    return build_study(config, tables), findings

@@ -1,0 +1,114 @@
+"""What the report is made from: tables of the other stages, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import pandas as pd
+
+from pharmtwin.tables import conform, schema, schema_names
+
+DATA_KINDS = ("synthetic", "real")
+
+
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame({c: [] for c in schema(name).names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """Everything a report shows. Build it with :meth:`create`, which checks every table.
+
+    Attributes
+    ----------
+    study, drug, gene : names as shown; ``gene`` is the one whose activity score groups the twins.
+    data_kind : ``synthetic`` or ``real``; synthetic pages carry a banner.
+    verdict : the sentences of ``pharmtwin.evaluation.verdict.verdict``.
+    genotype ... accuracy : tables by their schema; None or empty where the stage is switched off.
+    covariates : one row a twin with ``twin_id`` and, where known, ``sex``, ``ancestry`` and numeric columns
+        whose names begin with ``age``, ``weight``, ``height`` (a unit may follow: ``weight_kg``).
+    scenarios : the scenario table as the user wrote it; its first column names the scenario.
+    observed_scenario : scenario in which the concentrations were taken, so that the observed points can be
+        drawn on its profile; empty: points are drawn alone.
+    config : the run's configuration; absolute paths in it are shown by their last part only.
+    versions : name -> version of package, tables and resources.
+    """
+
+    study: str
+    drug: str
+    data_kind: str
+    gene: str = "CYP2D6"
+    verdict: str = ""
+    observed_scenario: str = ""
+    findings: pd.DataFrame = field(default_factory=lambda: _empty("findings"))
+    genotype: pd.DataFrame = field(default_factory=lambda: _empty("genotype"))
+    body: pd.DataFrame = field(default_factory=lambda: _empty("body"))
+    exposure: pd.DataFrame = field(default_factory=lambda: _empty("exposure"))
+    profiles: pd.DataFrame = field(default_factory=lambda: _empty("profiles"))
+    predictions: pd.DataFrame = field(default_factory=lambda: _empty("predictions"))
+    fit_summary: pd.DataFrame = field(default_factory=lambda: _empty("fit_summary"))
+    fit_diagnostics: pd.DataFrame = field(default_factory=lambda: _empty("fit_diagnostics"))
+    fit_twins: pd.DataFrame = field(default_factory=lambda: _empty("fit_twins"))
+    fit_genotype: pd.DataFrame = field(default_factory=lambda: _empty("fit_genotype"))
+    morris: pd.DataFrame = field(default_factory=lambda: _empty("morris"))
+    sobol: pd.DataFrame = field(default_factory=lambda: _empty("sobol"))
+    published: pd.DataFrame = field(default_factory=lambda: _empty("published"))
+    accuracy: pd.DataFrame = field(default_factory=lambda: _empty("accuracy"))
+    covariates: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"twin_id": []}))
+    scenarios: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"scenario": []}))
+    config: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, **values: Any) -> ReportInputs:
+        """Check and build: None counts as empty, tables are brought to their schema.
+
+        Raises ValueError on an unknown data kind and TableError on a table that breaks its schema.
+        """
+        given = cls(**{k: v for k, v in values.items() if v is not None})
+        if given.data_kind not in DATA_KINDS:
+            raise ValueError(f"data_kind {given.data_kind!r}: use one of {DATA_KINDS}")
+        known = set(schema_names())
+        checked: dict[str, Any] = {
+            f.name: conform(f.name, getattr(given, f.name)).sort_values(
+                list(schema(f.name).key) or list(schema(f.name).names), kind="stable", ignore_index=True
+            )
+            for f in fields(cls)
+            if f.name in known
+        }
+        if len(given.covariates):
+            checked["covariates"] = given.covariates.sort_values("twin_id", kind="stable", ignore_index=True)
+        return replace(given, **checked)
+
+    @property
+    def synthetic(self) -> bool:
+        """True where the concentrations are simulated."""
+        return self.data_kind == "synthetic"
+
+    @property
+    def twins(self) -> list[str]:
+        """All twins of the cohort, sorted."""
+        known = [set(t["twin_id"].astype(str)) for t in (self.covariates, self.genotype, self.body, self.exposure)]
+        return sorted(set().union(*known))
+
+    @property
+    def fitted_twins(self) -> list[str]:
+        """Twins with a posterior of their own, sorted: each gets a page."""
+        return sorted(set(self.fit_twins["twin_id"].astype(str)))
+
+    def numeric_covariate(self, prefix: str) -> tuple[pd.Series, str] | None:
+        """Numeric covariate by the beginning of its column name, indexed by twin, with its unit; None if absent."""
+        for name in self.covariates.columns:
+            if name == prefix or name.startswith(f"{prefix}_"):
+                values = pd.to_numeric(self.covariates.set_index("twin_id")[name], errors="coerce")
+                return values, name.removeprefix(prefix).removeprefix("_").replace("_", " ")
+        return None
+
+    def body_quantity(self, quantity: str) -> tuple[pd.Series, str] | None:
+        """Quantity of the body table, indexed by twin, with its unit; None if absent."""
+        rows = self.body[self.body["quantity"] == quantity]
+        if rows.empty:
+            return None
+        return rows.set_index("twin_id")["value"], str(rows["unit"].iloc[0])

@@ -1,0 +1,144 @@
+"""Findings, limits, methods: what was wrong in the input, what is not claimed, how it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pharmtwin.report.blocks import Block, Bullets, Cell, Paragraph, Section, Table
+from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.rows import records
+from pharmtwin.report.words import count, plural, without_folders
+
+BADGES = {"error": "bad", "warning": "warn", "note": "note"}
+SEVERITIES = ("error", "warning", "note")
+MAX_FINDINGS = 100
+
+
+def findings_section(inputs: ReportInputs) -> Section:
+    """All findings: a line a rule, then the findings themselves (capped, counted)."""
+    findings = inputs.findings
+    if findings.empty:
+        return Section(
+            "findings", "Findings in the input", (Paragraph("No finding: every check of the input passed."),)
+        )
+    order = {s: i for i, s in enumerate(SEVERITIES)}
+    table = findings.assign(order=findings["severity"].map(order)).sort_values(
+        ["order", "rule", "file", "row", "column"], kind="stable"
+    )
+    rules = []
+    for (_, rule), part in table.groupby(["order", "rule"], sort=True):
+        first = part.iloc[0]
+        severity = Cell(str(first["severity"]), badge=BADGES[str(first["severity"])])
+        rules.append([severity, str(rule), count(len(part)), f"{first['what']}; {first['why']}"])
+    rows = [
+        [
+            Cell(r.severity, badge=BADGES[str(r.severity)]),
+            without_folders(r.file) + (f":{r.row}" if r.row else ""),
+            "" if r.column != r.column or r.column is None else str(r.column),
+            r.what,
+            r.why,
+            r.fix,
+            r.rule,
+        ]
+        for r in records(table.fillna({"column": "", "value": ""}))
+    ]
+    blocks = (
+        Table.create("Findings by rule", ["Severity", "Rule", "n", "Example"], rules, text=(0, 1, 3)),
+        Table.create(
+            "Single findings",
+            ["Severity", "Where", "Column", "What", "Why it matters", "How to fix", "Rule"],
+            rows,
+            text=range(7),
+            folded=True,
+            limit=MAX_FINDINGS,
+            file="findings.tsv",
+        ),
+    )
+    return Section("findings", "Findings in the input", blocks)
+
+
+def limits(inputs: ReportInputs) -> list[str]:
+    """What the report does not claim, said from the data."""
+    said = ["Not a medical device; not for treatment decisions. Intended use: research and method evaluation."]
+    if inputs.synthetic:
+        said.append(
+            "The concentrations are synthetic: agreement with them shows that the computation recovers its own "
+            "assumptions, not that it predicts patients."
+        )
+    genotype = inputs.genotype
+    unknown = genotype.loc[genotype["structure"] == "not_assessed", "twin_id"].nunique()
+    if unknown:
+        said.append(
+            f"In {plural(unknown, 'twin')} the structure of at least one gene was not assessed: deletions, "
+            "duplications and hybrids there are unknown and can change the activity score."
+        )
+    gaps = genotype.loc[genotype["n_not_assayed"] > 0, "twin_id"].nunique()
+    if gaps:
+        said.append(
+            f"In {plural(gaps, 'twin')} at least one position that defines an allele was not assayed; it was not taken "
+            "as reference, and its alleles stay possible or cannot be excluded."
+        )
+    if len(inputs.published):
+        roles = set(inputs.published["role"])
+        if "building" in roles:
+            said.append(
+                "Published profiles marked building were used to set values; agreement with them proves nothing."
+            )
+        said.append("Published profiles are means of small groups, digitised from figures; single subjects vary more.")
+    else:
+        said.append("Nothing here was compared with published concentrations of real people.")
+    if inputs.fit_summary.empty:
+        said.append("No fit was made: all intervals come from priors.")
+    said.append("Intervals hold given the model. They do not contain the doubt whether its structure is right.")
+    if len(inputs.fitted_twins) < len(inputs.twins):
+        n = len(inputs.twins) - len(inputs.fitted_twins)
+        said.append(
+            f"{plural(n, 'twin')} without concentrations of their own are predicted from genotype and body only."
+        )
+    return said
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A configuration as sorted (dotted key, value) pairs; absolute paths lose their folders."""
+    out: list[tuple[str, str]] = []
+    for key in sorted(config, key=str):
+        value = config[key]
+        if isinstance(value, Mapping):
+            out += flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            out.append((f"{prefix}{key}", ", ".join(without_folders(v) for v in value)))
+        else:
+            out.append((f"{prefix}{key}", without_folders(value)))
+    return out
+
+
+def methods_section(inputs: ReportInputs) -> Section:
+    """How it was done, in short, with versions and configuration."""
+    blocks: list[Block] = [
+        Bullets(
+            (
+                "Genotype: diplotypes with probabilities from the VCF; activity score and phenotype by the named "
+                "scheme; every candidate is carried on with its weight.",
+                "Body: organ volumes, flows and kidney function from the covariates, with variability between persons.",
+                f"Model: whole-body PBPK model of {inputs.drug}; every value of the drug file has a unit and a source.",
+                "Three models side by side. Population: knows nothing about the patient. Covariates: genotype and "
+                "body. Twin: also the patient's own concentrations, through a hierarchical Bayesian fit.",
+                "Intervals of predictions: 5 % to 95 % quantiles of posterior draws; of accuracy figures: 95 %.",
+                "Accuracy: fold errors on ln(predicted median / observed), positive where predicted too high.",
+                "Sensitivity: Morris screening, then Sobol indices of the survivors, with bootstrap intervals.",
+            )
+        )
+    ]
+    versions = [[k, str(v)] for k, v in sorted(inputs.versions.items())]
+    if versions:
+        blocks.append(Table.create("Versions", ["Part", "Version"], versions, text=(0, 1)))
+    config = [list(pair) for pair in flat(inputs.config)]
+    if config:
+        blocks.append(Table.create("Configuration", ["Key", "Value"], config, text=(0, 1), folded=True, limit=500))
+    return Section("methods", "Methods in short", tuple(blocks))
+
+
+def limits_section(inputs: ReportInputs) -> Section:
+    """What this does not claim."""
+    return Section("limits", "What this does not claim", (Bullets(tuple(limits(inputs))),))

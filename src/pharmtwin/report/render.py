@@ -1,0 +1,98 @@
+"""Pages to HTML text: templates, style, script and the figure library in one file without any outside request."""
+
+from __future__ import annotations
+
+import html
+import json
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pharmtwin.facts import resource_path
+from pharmtwin.report.blocks import Chart, Page
+from pharmtwin.report.figures import AXIS, LAYOUT
+from pharmtwin.report.index import index_page
+from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.legends import legend
+from pharmtwin.report.twin_page import twin_page
+from pharmtwin.report.words import page_name
+
+BUNDLE = "report/plotly-basic.min.js"
+
+
+def script_json(value: Any) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _charts(page: Page) -> list[Chart]:
+    blocks = [*page.top, *(b for s in page.sections for b in s.blocks)]
+    charts = [b for b in blocks if isinstance(b, Chart)]
+    if len({c.id for c in charts}) < len(charts):
+        raise ValueError("two charts of one page have the same id")
+    return charts
+
+
+def _figures(charts: list[Chart]) -> dict[str, Any]:
+    """What the page's script needs: the shared layout once, then each chart's panels."""
+    drawn = {
+        c.id: {"mode": c.mode, "height": c.height, "panels": [{"data": p.data, "layout": p.layout} for p in c.panels]}
+        for c in charts
+    }
+    return {"layout": LAYOUT, "axis": AXIS, "charts": drawn}
+
+
+def _tied(value: Any) -> Any:
+    """Keep number and per cent sign on one line."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
+
+
+def templates() -> Environment:
+    """The templates of the report: every text is escaped, an unknown name is an error."""
+    environment = Environment(
+        loader=PackageLoader("pharmtwin.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=_tied,
+    )
+    environment.filters["unescaped"] = html.unescape  # panel labels are escaped for plotly; the template escapes again
+    return environment
+
+
+def _own(name: str) -> Markup:
+    return Markup((files("pharmtwin.report") / "templates" / name).read_text(encoding="utf-8"))
+
+
+def render(page: Page, environment: Environment) -> str:
+    """HTML text of one page, by the templates of :func:`templates`."""
+    charts = _charts(page)
+    bundle = Markup(resource_path(BUNDLE).read_text(encoding="utf-8")) if charts else Markup("")
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        legends={c.id: legend(c) for c in charts},
+        figures=script_json(_figures(charts)),
+        css=_own("report.css"),
+        script=_own("report.js"),
+        bundle=bundle,
+    )
+
+
+def build_report(inputs: ReportInputs) -> dict[str, str]:
+    """Relative file name -> HTML text: ``index.html`` and ``twins/<twin>.html`` for every fitted twin.
+
+    Each page stands alone: no request leaves it (a content security policy in the page forbids any).
+    Equal inputs give equal bytes. Raises ValueError where two twins would share a file name.
+    """
+    environment = templates()
+    pages = {"index.html": render(index_page(inputs), environment)}
+    for twin in inputs.fitted_twins:
+        name = f"twins/{page_name(twin)}"
+        if name in pages:
+            raise ValueError(f"two twins would both have the page {name}")
+        pages[name] = render(twin_page(inputs, twin), environment)
+    return pages

@@ -1,0 +1,245 @@
+"""The page of one fitted twin: what is known, what was observed and predicted, what the samples taught."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pharmtwin.report.answer import MODEL_ORDER
+from pharmtwin.report.blocks import Alert, Block, Cell, Chart, Page, Panel, Paragraph, Section, Table
+from pharmtwin.report.cohort import AMBIGUOUS, top_calls
+from pharmtwin.report.figures import STYLE, axis, points
+from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.profiles import BANDS, MODELS, prediction_table, twin_panel, windows
+from pharmtwin.report.rows import records
+from pharmtwin.report.words import NONE, count, interval, model, number, percent, plain, plotly_text, plural
+
+MEASURED = ("age", "weight", "height")  # columns whose name ends with their unit
+LIMIT = "Research use; not a medical device. Intervals hold given the model and its assumptions."
+
+
+def _of(table: pd.DataFrame, twin: str) -> pd.DataFrame:
+    return table[table["twin_id"] == twin]
+
+
+def _headline(inputs: ReportInputs, twin: str) -> str:
+    """One sentence: exposure beside the population model, with interval, and the leading phenotype."""
+    rows = _of(inputs.exposure, twin)
+    rows = rows[rows["metric"] == "AUCtau"]
+    scenario = inputs.observed_scenario if (rows["scenario"] == inputs.observed_scenario).any() else ""
+    if not scenario and len(rows):
+        scenario = str(rows["scenario"].iloc[0])
+    by_model = {r.model: r for r in records(rows[rows["scenario"] == scenario])}
+    calls = top_calls(inputs.genotype, inputs.gene)
+    phenotype = str(calls["phenotype"].get(twin, "not called"))
+    known = f"{inputs.gene}: {phenotype}"
+    best = by_model.get("twin") or by_model.get("covariates")
+    if best is None:
+        return f"{known}. No exposure was computed for this twin."
+    text = f"Predicted AUCtau ({scenario}): {number(best.median)} {best.unit}"
+    text += f", 90 % interval {number(best.lo90)} to {number(best.hi90)}"
+    if "population" in by_model:
+        base = by_model["population"].median
+        ratio, lo, hi = (number(v / base) for v in (best.median, best.lo90, best.hi90))
+        text += f"; {ratio} times ({lo} to {hi}) the median of the population model"
+    return f"{text}. {known}."
+
+
+def _alerts(inputs: ReportInputs, twin: str) -> list[Block]:
+    out: list[Block] = []
+    rows = _of(inputs.exposure, twin).drop_duplicates(["scenario", "model"])
+    if int(rows["n_failed"].sum()):
+        text = f"{plural(int(rows['n_failed'].sum()), 'failed solve')} left out of the quantiles, not filled in."
+        out.append(Alert("bad", "Failed solves", text))
+    missed = inputs.fit_diagnostics[~inputs.fit_diagnostics["passed"]]
+    if len(missed):
+        text = "; ".join(f"{r.check} = {plain(r.value)} (limit: {r.limit})" for r in records(missed))
+        out.append(Alert("bad", "The fit did not pass its diagnostics", text + "."))
+    genes = _of(inputs.genotype, twin)
+    open_genes = sorted(set(genes.loc[genes["structure"] == "not_assessed", "gene"].astype(str)))
+    if open_genes:
+        text = f"{', '.join(open_genes)}: deletions, duplications and hybrids are unknown."
+        out.append(Alert("warn", "Structure not assessed", text))
+    gaps = genes[genes["n_not_assayed"] > 0].drop_duplicates("gene")
+    if len(gaps):
+        text = "; ".join(f"{r.gene}: {plural(r.n_not_assayed, 'position')}" for r in records(gaps))
+        out.append(Alert("warn", "Positions not assayed", text + ". They are not taken as reference."))
+    return out
+
+
+def _known(inputs: ReportInputs, twin: str) -> Section:
+    person: list[list[str]] = []
+    own = inputs.covariates[inputs.covariates["twin_id"] == twin]
+    if len(own):
+        for column in (str(c) for c in inputs.covariates.columns if c != "twin_id"):
+            value = own.iloc[0][column]
+            text = NONE if pd.isna(value) else plain(value) if isinstance(value, int | float) else str(value)
+            name, _, unit = column.partition("_") if column.startswith(MEASURED) else (column.replace("_", " "), "", "")
+            person.append([name, text, unit.replace("_", " ")])
+    body = _of(inputs.body, twin)
+    small = body[~body["quantity"].str.match(r"^[VQ]_")]
+    person += [[r.quantity, number(r.value), r.unit] for r in records(small)]
+    blocks: list[Block] = [
+        Table.create("Person and body", ["Quantity", "Value", "Unit"], person, text=(0, 2))
+        if person
+        else Paragraph("No covariates were handed to the report.", "missing")
+    ]
+    genes = _of(inputs.genotype, twin).sort_values(
+        ["gene", "probability", "diplotype"], ascending=[True, False, True], kind="stable"
+    )
+    rows = [
+        [
+            r.gene,
+            r.diplotype,
+            Cell(percent(r.probability), badge="warn" if 1 - AMBIGUOUS < r.probability < AMBIGUOUS else ""),
+            plain(r.activity_score),
+            r.phenotype,
+            str(r.structure).replace("_", " "),
+            count(r.n_not_assayed),
+            r.phasing,
+        ]
+        for r in records(genes)
+    ]
+    header = ["Gene", "Diplotype", "Probability", "Activity score", "Phenotype", "Structure", "Not assayed", "Phase by"]
+    if rows:
+        blocks.append(Table.create("Genotype", header, rows, text=(0, 1, 4, 5, 7)))
+    else:
+        blocks.append(Paragraph("No gene was called.", "missing"))
+    learnt = _of(inputs.fit_genotype, twin)
+    if len(learnt):
+        rows = [
+            [r.gene, r.component, percent(r.prior_probability), percent(r.posterior_probability)]
+            for r in records(learnt)
+        ]
+        header = ["Gene", "Activity", "Before the concentrations", "After the concentrations"]
+        blocks.append(Table.create("Genotype in the light of the concentrations", header, rows, text=(0, 1)))
+    organs = body[body["quantity"].str.match(r"^[VQ]_")]
+    if len(organs):
+        rows = [[r.quantity, number(r.value), r.unit] for r in records(organs)]
+        blocks.append(Table.create("Organs", ["Quantity", "Value", "Unit"], rows, text=(0, 2), folded=True))
+    return Section("known", "What is known", tuple(blocks))
+
+
+def _observed(inputs: ReportInputs, twin: str) -> Section:
+    title = "Observed and predicted concentrations"
+    seen = _of(inputs.predictions, twin)
+    profile = _of(inputs.profiles, twin)
+    profile = profile[profile["scenario"] == inputs.observed_scenario]
+    if seen.empty:
+        return Section("observed", title, (Paragraph("No concentrations of this twin.", "missing"),))
+    panels = [
+        twin_panel("Whole course", profile, seen, MODELS),
+        twin_panel("Whole course, logarithmic", profile, seen[seen["observed"] > 0], MODELS, log=True),
+    ]
+    stretches = windows(profile["time_h"].to_list())
+    for start, end in stretches if len(stretches) > 1 else []:
+        label = f"Only {plain(start)} to {plain(end)} h"
+        own, samples = (part[part["time_h"].between(start, end)] for part in (profile, seen))
+        panels.append(twin_panel(label, own, samples, MODELS))
+    shown = [m for m in MODELS if (seen["model"] == m).any()]
+    chart = Chart(
+        "profile",
+        "Concentration over time",
+        f"Observed concentrations of the twin with medians and 90 % bands of {plural(len(shown), 'model')}.",
+        tuple(panels),
+        prediction_table(seen, "Observed beside predicted", twin_column=False),
+        caption=BANDS
+        if len(profile)
+        else "No profile of the sampled regimen was computed; the table below has the predictions.",
+        mode="select",
+        height=400,
+        table_open=True,
+    )
+    return Section("observed", title, (chart,))
+
+
+def _parameters(inputs: ReportInputs, twin: str) -> Section:
+    rows = _of(inputs.fit_twins, twin)
+    names = [plotly_text(p) for p in rows["parameter"]]
+    data = []
+    for prefix, name, key, shift in (
+        ("prior_", "genotype and body only", "covariates", 0.14),
+        ("", "with own concentrations", "twin", -0.14),
+    ):
+        q = {k: rows[f"{prefix}{k}"] / rows["prior_q50"] for k in ("q05", "q50", "q95")}
+        y = [len(names) - 1 - i + shift for i in range(len(names))]
+        style = STYLE[key]
+        trace = points(q["q50"], y, name, style["colour"], style["symbol"], error_x=(q["q05"], q["q95"]), size=9)
+        data.append(trace | {"hovertemplate": "%{x:.3g}<extra></extra>"})
+    layout = {
+        "xaxis": axis("Relative to the median from genotype and body", log=True),
+        "yaxis": axis("", tickvals=list(range(len(names) - 1, -1, -1)), ticktext=names, range=[-0.6, len(names) - 0.4]),
+    }
+    cells = [
+        [
+            r.parameter,
+            r.unit,
+            interval(r.prior_q50, r.prior_q05, r.prior_q95),
+            interval(r.q50, r.q05, r.q95),
+            number((r.q95 / r.q05) / (r.prior_q95 / r.prior_q05)) if r.q05 > 0 and r.prior_q05 > 0 else NONE,
+        ]
+        for r in records(rows)
+    ]
+    header = [
+        "Parameter",
+        "Unit",
+        "Genotype and body (90 %)",
+        "With own concentrations (90 %)",
+        "Width, after / before",
+    ]
+    chart = Chart(
+        "twin-parameters",
+        "Individual parameters before and after the samples",
+        f"90 % intervals of {plural(len(names), 'individual parameter')} before and after the twin's own samples.",
+        (Panel("", tuple(data), layout),),
+        Table.create("Individual parameters", header, cells, text=(0, 1)),
+        height=110 + 44 * len(names),
+        table_open=True,
+    )
+    return Section("parameters", "What the samples taught", (chart,))
+
+
+def _exposure(inputs: ReportInputs, twin: str) -> Section:
+    rows = _of(inputs.exposure, twin)
+    if rows.empty:
+        missing = Paragraph("No exposure was computed for this twin.", "missing")
+        return Section("exposure", "Exposure by scenario", (missing,))
+    cells = []
+    for (scenario, metric), part in rows.groupby(["scenario", "metric"], sort=True):
+        by_model = part.drop_duplicates("model").set_index("model")
+        row: list[Cell | str] = [str(scenario), str(metric), str(part["unit"].iloc[0])]
+        for m in MODEL_ORDER[:3]:
+            if m not in by_model.index:
+                row.append(NONE)
+                continue
+            r = by_model.loc[m]
+            row.append(interval(r["median"], r["lo90"], r["hi90"]))
+        failed = int(part["n_failed"].sum())
+        row.append(
+            Cell(f"{count(failed)} of {count(failed + int(part['n_draws'].sum()))}", badge="bad" if failed else "")
+        )
+        cells.append(row)
+    header = ["Scenario", "Metric", "Unit", *(model(m) for m in MODEL_ORDER[:3]), "Failed solves"]
+    note = "Median (90 % interval) of the last dosing interval, without residual error."
+    table = Table.create("Exposure by scenario", header, cells, text=(0, 1, 2), note=note)
+    return Section("exposure", "Exposure by scenario", (table,))
+
+
+def twin_page(inputs: ReportInputs, twin: str) -> Page:
+    """The page of one fitted twin."""
+    top = [*_alerts(inputs, twin), Paragraph(_headline(inputs, twin), "lead")]
+    sections = (
+        _known(inputs, twin),
+        _observed(inputs, twin),
+        _parameters(inputs, twin),
+        _exposure(inputs, twin),
+    )
+    return Page(
+        title=f"Twin {twin}, {inputs.study}",
+        heading=f"Twin {twin}",
+        subheading=f"{inputs.drug}, study {inputs.study}",
+        synthetic=inputs.synthetic,
+        top=tuple(top),
+        sections=sections,
+        home="../index.html",
+        footer=LIMIT,
+    )
