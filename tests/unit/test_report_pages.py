@@ -56,6 +56,11 @@ def test_one_index_and_a_page_for_every_fitted_twin(pages: dict[str, str]) -> No
     assert sorted(pages) == ["index.html", *(f"twins/PT-{i:04d}.html" for i in range(1, 13))]
 
 
+def test_twin_pages_can_be_left_out_without_dangling_links(small: dict[str, Any]) -> None:
+    built = build_report(make_inputs(small, twin_pages=False))
+    assert list(built) == ["index.html"] and 'href="twins/' not in own(built["index.html"])
+
+
 def test_index_has_every_section_and_the_answer_first(pages: dict[str, str], inputs: ReportInputs) -> None:
     text = own(pages["index.html"])
     for section in SECTIONS:

@@ -13,7 +13,6 @@ import hashlib
 import importlib.util
 import os
 import sys
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -42,11 +41,42 @@ def cache_folder() -> Path:
 
 
 def _tableau() -> str:
+    """The tableau as constants and as unrolled sums: with fixed trip counts the compiler vectorises them."""
     raw = fact_yaml("solver_rodas5p.yaml")
     stages = len(raw["C"])
-    pad = {"A": (6, 6), "C": (stages, stages), "H": (3, stages)}
-    rows = {k: [[float(v) for v in r] + [0.0] * (w - len(r)) for r in raw[k]] for k, (_, w) in pad.items()}
-    return f"TABLEAU = {{'gamma': {raw['gamma']!r}, 'A': {rows['A']!r}, 'C': {rows['C']!r}, 'H': {rows['H']!r}}}\n"
+    out = [f"TABLEAU = {{'gamma': {float(raw['gamma'])!r}, 'H': {[[float(v) for v in r] for r in raw['H']]!r}}}"]
+
+    def terms(row: list[float], array: str, scale: str = "") -> str:
+        return "".join(f" + {scale}({float(v)!r})*{array.format(j=j)}" for j, v in enumerate(row) if v)
+
+    def emit(name: str, args: str, body: list[tuple[int, str]], loop: str) -> None:
+        out.extend(["", "", "@njit(**JIT)", f"def {name}({args}):"])
+        for i, line in body:
+            out.append(f"    {'if' if i == body[0][0] else 'elif'} i == {i}:")
+            out.append(loop + line)
+
+    one, rows = "        for n in range(NS):\n            ", "        for m in range(NT):\n            for n in range(NS):\n                "
+    # the method is stiffly accurate: the last two stages build on the one before
+    last = range(len(raw["A"]), stages)
+    emit(
+        "stage_value", "i, y, K, yt",
+        [(i, f"yt[n] = y[n]{terms(raw['A'][i], 'K[{j}, n]')}") for i in range(len(raw["A"]))]
+        + [(i, f"yt[n] += K[{i - 1}, n]") for i in last], one,
+    )  # fmt: skip
+    emit(
+        "stage_tangent", "i, S, KT, YT",
+        [(i, f"YT[m, n] = S[m, n]{terms(raw['A'][i], 'KT[{j}*NT + m, n]')}") for i in range(len(raw["A"]))]
+        + [(i, f"YT[m, n] += KT[{i - 1}*NT + m, n]") for i in last], rows,
+    )  # fmt: skip
+    emit(
+        "add_history", "i, hi, r, K",
+        [(i, f"K[{i}, n] += r[n]{terms(raw['C'][i], 'K[{j}, n]', 'hi*')}") for i in range(stages)], one,
+    )  # fmt: skip
+    emit(
+        "add_history_tangent", "i, hi, KT",
+        [(i, f"KT[{i}*NT + m, n] += 0.0{terms(raw['C'][i], 'KT[{j}*NT + m, n]', 'hi*')}") for i in range(1, stages)], rows,
+    )  # fmt: skip
+    return "\n".join(out) + "\n"
 
 
 def _cpu() -> str:
@@ -59,7 +89,7 @@ def _cpu() -> str:
 def source_key(model: Model) -> str:
     """Key of the generated source before it is generated (description, code generator, kernel, CPU)."""
     parts = [
-        model.digest(),
+        model.digest,
         CODEGEN_VERSION,
         hashlib.sha256(Path(sys.modules[generate.__module__].__file__ or "").read_bytes()).hexdigest(),
         hashlib.sha256(KERNEL.read_bytes()).hexdigest(),
@@ -70,7 +100,6 @@ def source_key(model: Model) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@lru_cache(maxsize=16)
 def _load(folder: Path, key: str) -> ModuleType:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
     name = f"pharmtwin_model_{key[:16]}"
@@ -85,11 +114,20 @@ def _load(folder: Path, key: str) -> ModuleType:
 
 def compiled(model: Model) -> ModuleType:
     """The generated module of a model (functions and solver), from the cache where it is there."""
+    if model.digest not in _modules:
+        _modules[model.digest] = _compile(model)
+    return _modules[model.digest]
+
+
+_modules: dict[str, ModuleType] = {}  # this process's modules by model digest: looking up must cost nothing
+
+
+def _compile(model: Model) -> ModuleType:
     key = source_key(model)
     folder = cache_folder() / key[:16]
     path = folder / f"pharmtwin_model_{key[:16]}.py"
     if not path.exists():
         kernel = KERNEL.read_text(encoding="utf-8").split(MARKER, 1)[1]
-        write_text(path, HEADER + _tableau() + generate(model) + "\n\n" + kernel)
+        write_text(path, HEADER + generate(model) + "\n\n" + _tableau() + "\n\n" + kernel)
         os.utime(path, (1, 1))  # numba's cache is keyed by path and time: same source, same key
     return _load(folder, key)

@@ -29,8 +29,9 @@ from pharmtwin.engine._generated import (  # the generated functions of one mode
     NQ,
     NS,
     NT,
-    SECOND_ROWS,
     TABLEAU,
+    add_history,
+    add_history_tangent,
     jac_dense,
     jac_slots,
     jac_times,
@@ -44,22 +45,22 @@ from pharmtwin.engine._generated import (  # the generated functions of one mode
     second_yp,
     second_yy,
     shifted,
+    stage_tangent,
+    stage_value,
 )
 
 # --- kernel ---
 GAMMA = TABLEAU["gamma"]
-A = np.array(TABLEAU["A"])
-C = np.array(TABLEAU["C"])
 H = np.array(TABLEAU["H"])
-ROWS = np.array(SECOND_ROWS, dtype=np.int64)
 STAGES = 8
+LAST = STAGES - 1
 OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = 0, 1, 2, 3
 
 
 @njit(**JIT)
 def cvode_rhs(t, y, yp, data):
     """Right-hand side in the form of scikit-sundae; data = (q, input rates)."""
-    rhs(y, data[0], yp)
+    rhs(y, data[0], yp.reshape(1, NS), 0)
     for n in range(NS):
         yp[n] += data[1][n]
 
@@ -72,71 +73,57 @@ def cvode_jac(t, y, yp, J, data):
 
 
 @njit(**JIT)
-def add(coefficient, x, out):
-    """out += coefficient x, over contiguous vectors (this loop is what the compiler vectorises)."""
-    for n in range(out.shape[0]):
-        out[n] += coefficient * x[n]
-
-
-@njit(**JIT)
-def stage_value(y, K, i, yt):
-    """Argument of stage i (stages 6 and 7 build on the one before: the method is stiffly accurate)."""
-    if i >= 6:
-        add(1.0, K[i - 1], yt)
-    else:
-        yt[:] = y
-        for j in range(i):
-            add(A[i, j], K[j], yt)
-
-
-@njit(**JIT)
 def step(y, q, r, M, h, K, yt, yn):
-    """One step: fills the stages K and the new value yn; K[7] is the error estimate."""
+    """One step: fills the stages K (STAGES, NS) and the new value yn (NS); the last stage is the error."""
     hi = 1.0 / h
     for i in range(STAGES):
-        stage_value(y, K, i, yt)
-        k = K[i]
-        rhs(yt, q, k)
-        add(1.0, r, k)
-        for j in range(i):
-            add(hi * C[i, j], K[j], k)
-        lu_solve(M, k)
-    yn[:] = yt
-    add(1.0, K[7], yn)
+        stage_value(i, y, K, yt)
+        rhs(yt, q, K, i)
+        add_history(i, hi, r, K)
+        lu_solve(M, K, i)
+    for n in range(NS):
+        yn[n] = yt[n] + K[LAST, n]
 
 
 @njit(**JIT)
-def step_tangent(y, S, q, M, h, K, KT, yt, YT, SN, Jt, fp, o1, o2):
-    """Tangents of a step already taken with stages K; S, SN before and after, flat (NT * NS)."""
+def step_tangent(y, S, q, M, h, K, KT, yt, YT, SN, Jt):
+    """Tangents of a step already taken with stages K: S to SN (NT, NS); KT holds (STAGES * NT, NS)."""
     hi = 1.0 / h
     for i in range(STAGES):
-        stage_value(y, K, i, yt)
-        stage_value(S, KT, i, YT)
+        stage_value(i, y, K, yt)
+        stage_tangent(i, S, KT, YT)
         jac_slots(yt, q, Jt)
-        fp[:] = 0.0
-        rhs_dp(yt, q, fp)
-        second_yp(y, q, K[i], o2)
         for m in range(NT):
-            a, b = m * NS, (m + 1) * NS
-            k = KT[i, a:b]
-            jac_times(Jt, YT[a:b], k)
-            add(1.0, fp[m], k)
-            add(1.0, o2[m], k)
-            second_yy(y, q, K[i], S[a:b], o1)
-            for n in ROWS:
-                k[n] += o1[n]
-        for j in range(i):
-            add(hi * C[i, j], KT[j], KT[i])
+            jac_times(Jt, YT, m, KT, i * NT + m)
+            second_yy(y, q, K, i, S, m, KT, i * NT + m)
+        rhs_dp(yt, q, KT, i * NT)
+        second_yp(y, q, K, i, KT, i * NT)
+        add_history_tangent(i, hi, KT)
         for m in range(NT):
-            lu_solve(M, KT[i, m * NS : (m + 1) * NS])
-    SN[:] = YT
-    add(1.0, KT[7], SN)
+            lu_solve(M, KT, i * NT + m)
+    for m in range(NT):
+        for n in range(NS):
+            SN[m, n] = YT[m, n] + KT[LAST * NT + m, n]
 
 
 @njit(**JIT)
-def dense(theta, y0, y1, q0, q1, q2):
-    """Continuous extension of order 4 at theta in [0, 1]."""
-    return (1.0 - theta) * y0 + theta * (y1 + (1.0 - theta) * (q0 + theta * (q1 + theta * q2)))
+def dense_rows(K, w, D):
+    """Coefficients of the continuous extension: D (3 * w, NS) = H K, for w rows a stage."""
+    for m in range(3):
+        for k in range(w):
+            for n in range(NS):
+                s = 0.0
+                for j in range(STAGES):
+                    s += H[m, j] * K[j * w + k, n]
+                D[m * w + k, n] = s
+
+
+@njit(**JIT)
+def dense(theta, y0, y1, D, w, k, out):
+    """Continuous extension of order 4 at theta in [0, 1], row k of w."""
+    for n in range(NS):
+        inner = D[k, n] + theta * (D[w + k, n] + theta * D[2 * w + k, n])
+        out[n] = (1.0 - theta) * y0[n] + theta * (y1[n] + (1.0 - theta) * inner)
 
 
 @njit(**JIT)
@@ -159,17 +146,14 @@ def solve_twin(
     M = np.empty(NLU)
     K = np.empty((STAGES, NS))
     D = np.empty((3, NS))
-    nt = NT if tangents else 0
-    S = np.zeros(nt * NS)
-    SN = np.zeros(nt * NS)
-    SI = np.zeros(nt * NS)
-    DT = np.zeros((3, nt * NS))
-    YT = np.zeros(nt * NS)
-    KT = np.zeros((STAGES, nt * NS))
+    w = NT if tangents else 0
+    S = np.zeros((w, NS))
+    SN = np.zeros((w, NS))
+    SI = np.zeros((w, NS))
+    DT = np.zeros((3 * w, NS))
+    YT = np.zeros((w, NS))
+    KT = np.zeros((STAGES * w, NS))
     Jt = np.empty(NLU)
-    fp = np.zeros((nt, NS))
-    o1 = np.zeros(NS)
-    o2 = np.zeros((nt, NS))
     n_t = times.shape[0]
     n_ev = ev_t.shape[0]
     n_seg = seg_t.shape[0]
@@ -186,7 +170,7 @@ def solve_twin(
         while i_out < n_t and times[i_out] <= t:
             observe(y, q, out[i_out])
             if tangents:
-                observe_tangent(y, q, S.reshape(nt, NS), out_s[i_out])
+                observe_tangent(y, q, S, out_s[i_out])
             i_out += 1
         if i_out >= n_t:
             break
@@ -219,7 +203,7 @@ def solve_twin(
                 step(y, q, r, M, h, K, yt, yn)
                 e = 0.0
                 for n in range(NS):
-                    z = K[7, n] / (max(abs(y[n]), abs(yn[n])) * rtol + atol[n])
+                    z = K[LAST, n] / (max(abs(y[n]), abs(yn[n])) * rtol + atol[n])
                     e += z * z
                 err = np.sqrt(e / NS)
                 if err == err:
@@ -234,28 +218,23 @@ def solve_twin(
                     stat[0], stat[1], stat[2] = n_steps, n_rejected, int(t)
                     return STEP_TOO_SMALL if err == err else NOT_FINITE
             if tangents:
-                step_tangent(y, S, q, M, h, K, KT, yt, YT, SN, Jt, fp, o1, o2)
+                step_tangent(y, S, q, M, h, K, KT, yt, YT, SN, Jt)
             if first:
                 h_first = h
                 first = False
             t_new = stop if h == left else t + h
             if i_out < n_t and times[i_out] < t_new:
-                D[:] = 0.0
-                DT[:] = 0.0
-                for m in range(3):
-                    for j in range(STAGES):
-                        add(H[m, j], K[j], D[m])
-                        if tangents:
-                            add(H[m, j], KT[j], DT[m])
+                dense_rows(K, 1, D)
+                if tangents:
+                    dense_rows(KT, w, DT)
                 while i_out < n_t and times[i_out] < t_new:
                     th = (times[i_out] - t) / h
-                    for n in range(NS):
-                        yi[n] = dense(th, y[n], yn[n], D[0, n], D[1, n], D[2, n])
+                    dense(th, y, yn, D, 1, 0, yi)
                     observe(yi, q, out[i_out])
                     if tangents:
-                        for n in range(nt * NS):
-                            SI[n] = dense(th, S[n], SN[n], DT[0, n], DT[1, n], DT[2, n])
-                        observe_tangent(yi, q, SI.reshape(nt, NS), out_s[i_out])
+                        for m in range(NT):
+                            dense(th, S[m], SN[m], DT, NT, m, SI[m])
+                        observe_tangent(yi, q, SI, out_s[i_out])
                     i_out += 1
             y[:] = yn
             if tangents:

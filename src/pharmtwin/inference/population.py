@@ -81,7 +81,7 @@ def build_model(data: FitData, priors: Priors, rtol: float) -> tuple[Any, Any]:
 def _log_sum_exp_by_twin(log_lik_run: Any, to_twin: NDArray[np.bool_]) -> Any:
     import pytensor.tensor as pt
 
-    spread = pt.where(to_twin, log_lik_run[None, :], -1e300)
+    spread = pt.where(to_twin, log_lik_run[None, :], -1e30)
     top = pt.max(spread, axis=1, keepdims=True)
     return pt.log(pt.sum(pt.exp(spread - top), axis=1)) + top[:, 0]
 

@@ -96,12 +96,13 @@ class _Writer:
         factors = rest.args if isinstance(rest, sp.Mul) else (rest,)
         return sp.Mul(scale, *[f if f.is_Symbol else self.hoist(f) for f in factors])
 
-    def function(self, name: str, args: str, targets: list[tuple[str, sp.Expr]]) -> None:
-        """A jitted function that assigns expressions (with common subexpressions taken out)."""
+    def function(self, name: str, args: str, targets: list[tuple[str, sp.Expr]], accumulate: bool = False) -> None:
+        """A jitted function that assigns (or adds) expressions, with common subexpressions taken out."""
         expressions = [self.hoist(e).xreplace(self.states) for _, e in targets]
         shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("x"), optimizations="basic")
         body = [f"{s} = {self.printer.doprint(e)}" for s, e in shared]
-        body += [f"{t} = {self.printer.doprint(e)}" for (t, _), e in zip(targets, reduced, strict=True)]
+        sign = "+=" if accumulate else "="
+        body += [f"{t} {sign} {self.printer.doprint(e)}" for (t, _), e in zip(targets, reduced, strict=True)]
         self.raw(name, args, body)
 
     def prepare(self) -> None:
@@ -133,8 +134,8 @@ def generate(model: Model) -> str:
     theta = [sp.Symbol(s, real=True) for s in model.sensitivities]
     jac = {(i, j): d for i in range(n) for j in range(n) if (d := sp.diff(model.rhs[i], y[j])) != 0}
     lu = symbolic_lu(set(jac), n)
-    v = [sp.Symbol(f"v[{i}]", real=True) for i in range(n)]
-    w = [sp.Symbol(f"w[{i}]", real=True) for i in range(n)]
+    v = [sp.Symbol(f"v[a, {i}]", real=True) for i in range(n)]
+    w = [sp.Symbol(f"w[b, {i}]", real=True) for i in range(n)]
     out = _Writer(model)
     out.lines += [
         f"NS = {n}",
@@ -143,7 +144,7 @@ def generate(model: Model) -> str:
         f"NT = {len(theta)}",
         f"NO = {len(model.observables)}",
     ]
-    out.function("rhs", "y, q, dy", [(f"dy[{i}]", e) for i, e in enumerate(model.rhs)])
+    out.function("rhs", "y, q, dy, a", [(f"dy[a, {i}]", e) for i, e in enumerate(model.rhs)])
     out.function("jac_dense", "y, q, J", [(f"J[{i}, {j}]", e) for (i, j), e in jac.items()])
     zero = sp.Integer(0)
     out.function("jac_slots", "y, q, J", [(f"J[{k}]", jac.get(ij, zero)) for ij, k in lu.slot.items()])
@@ -159,23 +160,24 @@ def generate(model: Model) -> str:
     out.raw("lu_factor", "M", body)
     body = []
     for k, below, _ in lu.steps:
-        body += [f"b[{i}] -= M[{lu.slot[i, k]}]*b[{k}]" for i in below]
+        body += [f"x[a, {i}] -= M[{lu.slot[i, k]}]*x[a, {k}]" for i in below]
     for k, _, right in reversed(lu.steps):
-        terms = "".join(f" - M[{lu.slot[k, j]}]*b[{j}]" for j in right)
-        body.append(f"b[{k}] = (b[{k}]{terms})*M[{lu.slot[k, k]}]")
-    out.raw("lu_solve", "M, b", body)
+        terms = "".join(f" - M[{lu.slot[k, j]}]*x[a, {j}]" for j in right)
+        body.append(f"x[a, {k}] = (x[a, {k}]{terms})*M[{lu.slot[k, k]}]")
+    out.raw("lu_solve", "M, x, a", body)
     body = []
     for i in range(n):
-        terms = " + ".join(f"J[{lu.slot[i, j]}]*v[{j}]" for j in range(n) if (i, j) in jac)
-        body.append(f"o[{i}] = {terms or '0.0'}")
-    out.raw("jac_times", "J, v, o", body)
+        terms = " + ".join(f"J[{lu.slot[i, j]}]*v[a, {j}]" for j in range(n) if (i, j) in jac)
+        body.append(f"o[b, {i}] = {terms or '0.0'}")
+    out.raw("jac_times", "J, v, a, o, b", body)
 
-    # Tangents: df/dtheta, (d2f/dy2 w) v and (d2f/dy dtheta) v. Only rows that are not zero are written;
-    # the caller clears the vectors once.
+    # Tangents: df/dtheta, (d2f/dy2 w) v and (d2f/dy dtheta) v, added to rows. Vectors are rows (a, b, c)
+    # of larger arrays: passing array and row is much cheaper than slicing.
     out.function(
         "rhs_dp",
-        "y, q, o",
-        [(f"o[{m}, {i}]", d) for m in range(len(theta)) for i in range(n) if (d := sp.diff(model.rhs[i], theta[m])) != 0],
+        "y, q, o, b",
+        [(f"o[b + {m}, {i}]", d) for m in range(len(theta)) for i in range(n) if (d := sp.diff(model.rhs[i], theta[m])) != 0],
+        accumulate=True,
     )
     second = []
     for i in range(n):
@@ -184,16 +186,15 @@ def generate(model: Model) -> str:
             zero,
         )
         if total != 0:
-            second.append((f"o[{i}]", total))
-    out.function("second_yy", "y, q, v, w, o", second)
-    out.lines.append(f"SECOND_ROWS = {[int(t[2:-1]) for t, _ in second]!r}")
+            second.append((f"o[c, {i}]", total))
+    out.function("second_yy", "y, q, v, a, w, b, o, c", second, accumulate=True)
     mixed = []
     for m, th in enumerate(theta):
         for i in range(n):
             total = sum((sp.diff(d, th) * v[j] for (a, j), d in jac.items() if a == i and th in d.free_symbols), zero)
             if total != 0:
-                mixed.append((f"o[{m}, {i}]", total))
-    out.function("second_yp", "y, q, v, o", mixed)
+                mixed.append((f"o[b + {m}, {i}]", total))
+    out.function("second_yp", "y, q, v, a, o, b", mixed, accumulate=True)
 
     out.function("observe", "y, q, o", [(f"o[{k}]", e) for k, e in enumerate(model.observable_exprs)])
     dobs = []

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy as sp
 
@@ -146,6 +147,7 @@ class Model:
             sensitivities=self.sensitivities,
         )
 
+    @cached_property
     def digest(self) -> str:
         """sha256 of the description (names, units, equations): the key of generated code."""
         text = json.dumps(

@@ -83,10 +83,10 @@ def _twin_list(inputs: ReportInputs) -> Table:
     numeric = [(label, known) for label, known in numeric if known is not None]
     has_sex = "sex" in inputs.covariates.columns
     sex = inputs.covariates.set_index("twin_id")["sex"].astype(str) if has_sex else pd.Series(dtype=str)
-    fitted = set(inputs.fitted_twins)
+    fitted, paged = set(inputs.fitted_twins), set(inputs.paged_twins)
     rows: list[list[Cell | str]] = []
     for twin in sorted(inputs.twins, key=lambda t: (t not in fitted, t)):
-        row: list[Cell | str] = [Cell(twin, link=f"twins/{page_name(twin)}" if twin in fitted else "")]
+        row: list[Cell | str] = [Cell(twin, link=f"twins/{page_name(twin)}" if twin in paged else "")]
         row.append(str(sex.get(twin, NONE)))
         row += [number(known[0].get(twin)) for _, known in numeric if known is not None]
         if twin in calls.index:
@@ -100,7 +100,7 @@ def _twin_list(inputs: ReportInputs) -> Table:
     units = [f"{label} ({known[1]})" if known and known[1] else label for label, known in numeric]
     header = ["Twin", "Sex", *units, f"{inputs.gene} (probability)", "Activity score", "Phenotype"]
     text = (0, 1, 2 + len(units), 4 + len(units))
-    note = "Twins with a page of their own come first."
+    note = "Fitted twins come first; a link leads to a twin's own page."
     return Table.create("Twins", header, rows, text=text, note=note, folded=True, file="genotype and body tables")
 
 

@@ -127,13 +127,11 @@ def _profiles_chart(inputs: ReportInputs) -> Chart | None:
     if not panels:
         return None
     hidden = len(inputs.fitted_twins) - len(twins)
-    caption = f"{BANDS} Each twin has its own page."
+    caption = f"{BANDS} Each twin has its own page." if inputs.paged_twins else BANDS
     if hidden:
         caption += f" {plural(hidden, 'further fitted twin')} not drawn here."
     shown = inputs.predictions[inputs.predictions["twin_id"].isin(twins)]
-    table = prediction_table(
-        shown, "Samples of the twins drawn", twin_column=True, file="the twin pages and the predictions table"
-    )
+    table = prediction_table(shown, "Samples of the twins drawn", twin_column=True, file="the predictions table")
     alt = f"Concentration over time of {plural(len(panels), 'fitted twin')}: bands of two models and observed points."
     return Chart(
         "fitted-profiles", "Fitted twins one by one", alt, tuple(panels), table, caption, height=230, width=280

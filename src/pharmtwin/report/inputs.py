@@ -32,6 +32,7 @@ class ReportInputs:
     scenarios : the scenario table as the user wrote it; its first column names the scenario.
     observed_scenario : scenario in which the concentrations were taken, so that the observed points can be
         drawn on its profile; empty: points are drawn alone.
+    twin_pages : whether fitted twins get a page of their own (``report.twin_pages`` of the configuration).
     config : the run's configuration; absolute paths in it are shown by their last part only.
     versions : name -> version of package, tables and resources.
     """
@@ -42,6 +43,7 @@ class ReportInputs:
     gene: str = "CYP2D6"
     verdict: str = ""
     observed_scenario: str = ""
+    twin_pages: bool = True
     findings: pd.DataFrame = field(default_factory=lambda: _empty("findings"))
     genotype: pd.DataFrame = field(default_factory=lambda: _empty("genotype"))
     body: pd.DataFrame = field(default_factory=lambda: _empty("body"))
@@ -95,8 +97,13 @@ class ReportInputs:
 
     @property
     def fitted_twins(self) -> list[str]:
-        """Twins with a posterior of their own, sorted: each gets a page."""
+        """Twins with a posterior of their own, sorted."""
         return sorted(set(self.fit_twins["twin_id"].astype(str)))
+
+    @property
+    def paged_twins(self) -> list[str]:
+        """Twins with a page of their own, sorted."""
+        return self.fitted_twins if self.twin_pages else []
 
     def numeric_covariate(self, prefix: str) -> tuple[pd.Series, str] | None:
         """Numeric covariate by the beginning of its column name, indexed by twin, with its unit; None if absent."""

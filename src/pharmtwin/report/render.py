@@ -83,14 +83,15 @@ def render(page: Page, environment: Environment) -> str:
 
 
 def build_report(inputs: ReportInputs) -> dict[str, str]:
-    """Relative file name -> HTML text: ``index.html`` and ``twins/<twin>.html`` for every fitted twin.
+    """Relative file name -> HTML text: ``index.html`` and ``twins/<twin>.html`` for every fitted twin,
+    if twins get pages.
 
     Each page stands alone: no request leaves it (a content security policy in the page forbids any).
     Equal inputs give equal bytes. Raises ValueError where two twins would share a file name.
     """
     environment = templates()
     pages = {"index.html": render(index_page(inputs), environment)}
-    for twin in inputs.fitted_twins:
+    for twin in inputs.paged_twins:
         name = f"twins/{page_name(twin)}"
         if name in pages:
             raise ValueError(f"two twins would both have the page {name}")

@@ -13,6 +13,7 @@ from pharmtwin.report.profiles import BANDS, MODELS, prediction_table, twin_pane
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import NONE, count, interval, model, number, percent, plain, plotly_text, plural
 
+NOT_SHOWN = ("twin_id", "vcf", "sample", "accept")  # where the data lie says nothing about the person
 MEASURED = ("age", "weight", "height")  # columns whose name ends with their unit
 LIMIT = "Research use; not a medical device. Intervals hold given the model and its assumptions."
 
@@ -70,7 +71,7 @@ def _known(inputs: ReportInputs, twin: str) -> Section:
     person: list[list[str]] = []
     own = inputs.covariates[inputs.covariates["twin_id"] == twin]
     if len(own):
-        for column in (str(c) for c in inputs.covariates.columns if c != "twin_id"):
+        for column in (str(c) for c in inputs.covariates.columns if c not in NOT_SHOWN):
             value = own.iloc[0][column]
             text = NONE if pd.isna(value) else plain(value) if isinstance(value, int | float) else str(value)
             name, _, unit = column.partition("_") if column.startswith(MEASURED) else (column.replace("_", " "), "", "")
