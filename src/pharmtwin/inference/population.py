@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body_for_fit
 from pharmtwin.inference.data import MG_PER_L, FitData
+from pharmtwin.inference.laplace import LogPosterior, Whitening, whiten
+from pharmtwin.inference.priors import OMEGA_SPREAD, PopulationPriors
 
 Floats = NDArray[np.float64]
 LABELS = {
@@ -30,52 +32,40 @@ LABELS = {
     "Kp_scale": ("Kp_scale", "factor on all tissue:plasma partition coefficients"),
     "MTT": ("MTT", "mean transit time of oral absorption"),
 }
-OMEGA_SPREAD = 0.5  # sd of the logarithm of the priors on omega and sigma: a factor of 2.7 either way (90 %)
-
-
-@dataclass(frozen=True)
-class Priors:
-    """Priors of the population model on the log scale, in the order of :data:`INDIVIDUAL`.
-
-    ``typical`` median of the typical values (natural scale), ``uncertainty`` sd of their logarithm,
-    ``omega`` prior medians of the between-subject sd, ``sigma`` prior median of the residual sd.
-    """
-
-    typical: Floats
-    uncertainty: Floats
-    omega: Floats
-    sigma: float
-
-
-def build_model(data: FitData, priors: Priors, rtol: float) -> tuple[Any, Any]:
-    """The PyMC model and its solver operation."""
+def build_model(data: FitData, priors: PopulationPriors, rtol: float) -> tuple[Any, Whitening]:
+    """The PyMC model, in whitened coordinates (see ``laplace``), and the affine map."""
     import pymc as pm
     import pytensor.tensor as pt
 
     from pharmtwin.inference.solve_op import SolveOp
 
     op = SolveOp(whole_body_for_fit(), data.batch, "C_plasma", rtol)
-    n_twins = len(data.twins)
-    to_twin = np.zeros((n_twins, len(data.twin_of_run)), dtype=bool)
-    to_twin[data.twin_of_run, np.arange(len(data.twin_of_run))] = True
-    sum_obs = np.zeros((len(data.twin_of_run), len(data.run_of_obs)))
+    affine = whiten(LogPosterior(data, priors, op.kernel))
+    n_twins, n_par, n_runs = len(data.twins), len(INDIVIDUAL), len(data.twin_of_run)
+    to_twin = np.zeros((n_twins, n_runs), dtype=bool)
+    to_twin[data.twin_of_run, np.arange(n_runs)] = True
+    sum_obs = np.zeros((n_runs, len(data.run_of_obs)))
     sum_obs[data.run_of_obs, np.arange(len(data.run_of_obs))] = 1.0
+    activity = np.ones((n_runs, n_par))
+    activity[:, INDIVIDUAL.index("f_CYP2D6")] = data.activity
     coords = {"parameter": [LABELS[p][0] for p in INDIVIDUAL], "twin": [t.twin_id for t in data.twins]}
     with pm.Model(coords=coords) as model:
-        theta = pm.Normal("theta", 0.0, 1.0, dims="parameter") * priors.uncertainty
-        log_omega = pm.Normal("log_omega", 0.0, 1.0, dims="parameter") * OMEGA_SPREAD + np.log(priors.omega)
-        log_sigma = pm.Normal("log_sigma", 0.0, 1.0) * OMEGA_SPREAD + np.log(priors.sigma)
-        z = pm.Normal("z", 0.0, 1.0, dims=("twin", "parameter"))
-        log_x = np.log(priors.typical) + theta + pt.exp(log_omega) * z  # (twin, parameter)
-        x = pt.exp(log_x)[data.twin_of_run]
-        activity = np.ones((len(data.activity), len(INDIVIDUAL)))
-        activity[:, INDIVIDUAL.index("f_CYP2D6")] = data.activity
-        concentration, _ = op(x * activity)
-        residual = (data.log_observed - pt.log(concentration * MG_PER_L)) / pt.exp(log_sigma)
-        log_lik_obs = -0.5 * residual**2 - log_sigma - 0.5 * np.log(2 * np.pi)
+        u = pm.Flat("u", shape=len(affine.mode), initval=np.zeros(len(affine.mode)))
+        phi = affine.mode + pt.dot(pt.constant(affine.L), u)
+        pm.Potential("prior", -0.5 * pt.sum(phi**2))  # every standardised parameter is N(0, 1)
+        theta = pm.Deterministic("theta", phi[:n_par] * priors.uncertainty, dims="parameter")
+        omega = pm.Deterministic(
+            "omega", pt.exp(phi[n_par : 2 * n_par] * OMEGA_SPREAD) * priors.omega, dims="parameter"
+        )
+        sigma = pm.Deterministic("sigma", pt.exp(phi[2 * n_par] * OMEGA_SPREAD) * priors.sigma)
+        z = pm.Deterministic("z", phi[2 * n_par + 1 :].reshape((n_twins, n_par)), dims=("twin", "parameter"))
+        log_x = np.log(priors.typical) + theta + omega * z  # (twin, parameter)
+        concentration, _ = op(pt.exp(log_x)[data.twin_of_run] * activity)
+        residual = (data.log_observed - pt.log(concentration * MG_PER_L)) / sigma
+        log_lik_obs = -0.5 * residual**2 - pt.log(sigma) - 0.5 * np.log(2 * np.pi)
         log_lik_run = pt.dot(pt.constant(sum_obs), log_lik_obs) + data.log_weight
         pm.Potential("log_likelihood", _log_sum_exp_by_twin(log_lik_run, to_twin).sum())
-    return model, op
+    return model, affine
 
 
 def _log_sum_exp_by_twin(log_lik_run: Any, to_twin: NDArray[np.bool_]) -> Any:
@@ -100,17 +90,15 @@ class Draws:
     log_x: Floats
 
 
-def natural(posterior: Any, priors: Priors) -> Draws:
+def natural(posterior: Any, priors: PopulationPriors) -> Draws:
     """Draws of all chains (chain-major) on the natural scale."""
-    theta = posterior["theta"].values.reshape(-1, len(INDIVIDUAL)) * priors.uncertainty
-    omega = np.exp(posterior["log_omega"].values.reshape(-1, len(INDIVIDUAL)) * OMEGA_SPREAD) * priors.omega
-    sigma = np.exp(posterior["log_sigma"].values.reshape(-1) * OMEGA_SPREAD) * priors.sigma
-    z = posterior["z"].values.reshape(-1, *posterior["z"].shape[2:])
+    theta, omega, z = (posterior[k].values.reshape(-1, *posterior[k].shape[2:]) for k in ("theta", "omega", "z"))
+    sigma = posterior["sigma"].values.reshape(-1)
     return Draws(theta, omega, sigma, np.log(priors.typical) + theta[:, None, :] + omega[:, None, :] * z)
 
 
 def sample(
-    data: FitData, priors: Priors, *, chains: int, tune: int, draws: int, target_accept: float, rtol: float, seed: int, cores: int
+    data: FitData, priors: PopulationPriors, *, chains: int, tune: int, draws: int, target_accept: float, rtol: float, seed: int, cores: int
 ) -> Any:
     """Run NUTS (nutpie, compiled with numba) and return ArviZ InferenceData."""
     import nutpie

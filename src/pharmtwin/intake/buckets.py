@@ -53,8 +53,13 @@ def rows_digest(rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def vcf_path(vcf_dir: str, cell: str) -> str:
-    """Path of a VCF as the sheet names it: relative to ``vcf_dir`` unless absolute."""
+    """Path of one VCF: relative to ``vcf_dir`` unless absolute."""
     return Path(os.path.normpath(Path(vcf_dir) / cell)).as_posix()
+
+
+def vcf_paths(vcf_dir: str, cell: str) -> tuple[str, ...]:
+    """Paths of a cell of column ``vcf``: one file, or several joined by ``;`` (genes in one file each)."""
+    return tuple(vcf_path(vcf_dir, part.strip()) for part in cell.split(";") if part.strip())
 
 
 def vcf_key(path: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pharmtwin.findings import SEVERITIES, Finding
 from pharmtwin.intake.columns import Record
 from pharmtwin.intake.config import Places, setting
-from pharmtwin.intake.study import read_tables, twin_vcf
+from pharmtwin.intake.study import read_tables, twin_vcfs
 
 
 def check_study(
@@ -37,7 +37,7 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
     """Findings on every VCF that the twins sheet names, each file looked at once."""
     by_vcf: dict[str, list[Record]] = {}
     for record in twins:
-        if path := twin_vcf(config, record):
+        for path in twin_vcfs(config, record):
             by_vcf.setdefault(path, []).append(record)
     findings = []
     for path, records in by_vcf.items():
@@ -57,7 +57,22 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
                 value=records[0].text("vcf"),
             )
         )
-    return findings
+    return _uncovered_everywhere(findings, [twin_vcfs(config, record) for record in twins])
+
+
+def _uncovered_everywhere(findings: list[Finding], sets: Sequence[tuple[str, ...]]) -> list[Finding]:
+    """Leave out "gene not covered" where another file of the same twins covers the gene."""
+    rule = "vcf.gene_uncovered"
+    lacking = {(f.file, f.value) for f in findings if f.rule == rule}
+    together: dict[str, list[tuple[str, ...]]] = {}
+    for files in set(sets):
+        for path in files:
+            together.setdefault(path, []).append(files)
+
+    def stays(f: Finding) -> bool:
+        return f.rule != rule or any(all((p, f.value) in lacking for p in files) for files in together[f.file])
+
+    return [f for f in findings if stays(f)]
 
 
 def _check_vcf(path: str, base: Path, sheet: str, records: Sequence[Record], extra_samples: str) -> list[Finding]:

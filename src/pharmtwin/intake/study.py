@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pharmtwin.findings import Finding
-from pharmtwin.intake.buckets import vcf_path
+from pharmtwin.intake.buckets import vcf_paths
 from pharmtwin.intake.columns import Record, check_cells, check_columns, sheet_spec
 from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, setting
 from pharmtwin.intake.events import check_events
@@ -30,7 +30,7 @@ class Study:
     The tables have the columns of their schemas in ``config/schemas`` (optional ones always present)
     and ``row``, the line in the sheet. Text is ``string`` (empty: ``""``), numbers are ``float64``
     (empty: NaN), whole numbers ``Int64`` (empty: NA). ``twins.vcf`` is the path from the working
-    directory, an empty ``twins.ancestry`` is ``ALL``. An unreadable cell is empty: use a study only if
+    directory (several joined by ``;``), an empty ``twins.ancestry`` is ``ALL``. An unreadable cell is empty: use a study only if
     its findings have no errors.
     """
 
@@ -164,10 +164,9 @@ def _may_have_fit_rows(config: Mapping[str, Any], tables: Tables) -> bool:
     )
 
 
-def twin_vcf(config: Mapping[str, Any], record: Record) -> str:
-    """Path (from the working directory) of a twin's VCF; empty if the sheet names none."""
-    cell = record.text("vcf")
-    return vcf_path(setting(config, "paths.vcf_dir", ""), cell) if cell else ""
+def twin_vcfs(config: Mapping[str, Any], record: Record) -> tuple[str, ...]:
+    """Paths (from the working directory) of a twin's VCFs; empty if the sheet names none."""
+    return vcf_paths(setting(config, "paths.vcf_dir", ""), record.text("vcf"))
 
 
 def _frame(table: str, records: Sequence[Record]) -> pd.DataFrame:
@@ -191,17 +190,17 @@ def build_study(config: Mapping[str, Any], tables: Tables) -> Study | None:
         return None
     twins = tables.records["twins"]
     frames = {table: _frame(table, tables.records.get(table, [])) for table in TABLES}
-    vcfs = [twin_vcf(config, record) for record in twins]
+    vcfs = [twin_vcfs(config, record) for record in twins]
     frames["twins"] = (
         frames["twins"]
-        .assign(vcf=vcfs, ancestry=frames["twins"]["ancestry"].replace("", "ALL"))
+        .assign(vcf=[";".join(v) for v in vcfs], ancestry=frames["twins"]["ancestry"].replace("", "ALL"))
         .astype({"vcf": "string", "ancestry": "string"})
     )
     return Study(
         name=setting(config, "study", ""),
         data_kind=setting(config, "data_kind", ""),
         config=dict(config),
-        vcfs=tuple(dict.fromkeys(v for v in vcfs if v)),
+        vcfs=tuple(dict.fromkeys(p for v in vcfs for p in v)),
         **frames,
     )
 

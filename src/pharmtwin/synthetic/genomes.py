@@ -8,7 +8,6 @@ nothing, so the other one looks homozygous; copies and hybrids show the star tha
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -116,7 +115,9 @@ def draw_genome(sample: str, ancestry: str, missing: float, rng: np.random.Gener
     genotypes: dict[str, Codes] = {}
     redrawn = 0
     for gene in GENES:
-        pair, stars, haplotypes = [], [], []
+        pair: list[str] = []
+        stars: list[str] = []
+        haplotypes: list[Codes] = []
         names, frequency = _frequencies(gene, ancestry)
         while len(pair) < 2:
             allele = str(rng.choice(names, p=frequency))
@@ -148,36 +149,37 @@ def visible_scores(shown: Sequence[str], ancestry: str, gene: str = "CYP2D6") ->
         return {None: 1.0}
     table = fact_table("genes/structure_frequencies.tsv")
     table = table[(table["gene"] == gene) & (table["ancestry"] == ancestry)]
-    behind = [_behind(table, gene, star) for star in shown]
-    out: Counter[float | None] = Counter()
-    for one, p in behind[0].items():
-        for two, q in behind[1].items():
-            out[None if one is None or two is None else one + two] += p * q
+    first, second = (_behind(table, gene, star) for star in shown)
+    deleted = 0.0
     if shown[0] == shown[1]:
-        deleted = float(table.loc[table["snv_allele"] == "none", "frequency"].sum())
-        present = table.loc[table["snv_allele"] == shown[0], "count"].sum() / table["count"].sum()
-        share = 2 * deleted / (2 * deleted + present)
-        out = Counter({score: (1 - share) * p for score, p in out.items()})
-        for one, p in behind[0].items():
-            out[one] += share * p
-    return dict(out)
+        chance = float(table.loc[table["snv_allele"] == "none", "frequency"].sum())
+        present = float(table.loc[table["snv_allele"] == shown[0], "count"].sum() / table["count"].sum())
+        deleted = 2 * chance / (2 * chance + present)
+    out: dict[float | None, float] = {}
+    for one, p in first.items():
+        out[one] = out.get(one, 0.0) + deleted * p
+        for two, q in second.items():
+            total = None if one is None or two is None else one + two
+            out[total] = out.get(total, 0.0) + (1 - deleted) * p * q
+    return out
 
 
 def _behind(table: pd.DataFrame, gene: str, star: str) -> dict[float | None, float]:
     """Activity values of the full alleles behind a star."""
-    out: Counter[float | None] = Counter()
+    out: dict[float | None, float] = {}
     for row in rows_of(table[table["snv_allele"] == star]):
-        out[activity_value(gene, str(row.allele))] += float(row.frequency)
-    return dict(out) or {activity_value(gene, star): 1.0}
+        value = activity_value(gene, str(row.allele))
+        out[value] = out.get(value, 0.0) + float(row.frequency)
+    return out or {activity_value(gene, star): 1.0}
 
 
 def vcf_text(genomes: Sequence[Genome]) -> str:
     """VCF 4.2 with every definition position of the genes, sorted, one column a genome; equal input, equal text."""
     lengths = fact_table("genes/contig_lengths.tsv")
-    lengths = lengths[lengths["build"] == "GRCh38"].set_index("chrom")["length"]
+    length = {str(r.chrom): int(r.length) for r in rows_of(lengths[lengths["build"] == "GRCh38"])}
     order = sorted(GENES, key=lambda g: (int(gene_definition(g).chrom[3:]), gene_definition(g).sites[0].position))
     chroms = dict.fromkeys(gene_definition(g).chrom for g in order)
-    lines = [*HEADER[:4], *(f"##contig=<ID={c},length={lengths[c]},assembly=GRCh38>" for c in chroms), HEADER[4]]
+    lines = [*HEADER[:4], *(f"##contig=<ID={c},length={length[c]},assembly=GRCh38>" for c in chroms), HEADER[4]]
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
     lines.append("\t".join([*columns, *(g.sample for g in genomes)]))
     for gene in order:
@@ -193,6 +195,6 @@ def write_vcf(text: str, path: Path) -> None:
     """bgzip the text to ``path`` and index it (``.tbi``)."""
     import pysam
 
-    with pysam.BGZFile(str(path), "wb") as handle:
+    with pysam.BGZFile(str(path), "wb", None) as handle:
         handle.write(text.encode())
     pysam.tabix_index(str(path), preset="vcf", force=True)

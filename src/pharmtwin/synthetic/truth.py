@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -158,7 +159,7 @@ def concentrations(p: TruthParameters, doses: Sequence[tuple[float, float]], tim
     edges = [t for t, _ in doses] + [max(float(wanted[-1]), doses[-1][0]) + 1e-6]
     state = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
     released = p.lag + p.weibull_scale * NEGLIGIBLE_RELEASE ** (1 / p.weibull_shape)
-    for i, (start, stop) in enumerate(zip(edges[:-1], edges[1:])):
+    for i, (start, stop) in enumerate(pairwise(edges)):
         recent = [d for d in doses[: i + 1] if start - d[0] < released]
         inside = (wanted > start) & (wanted <= stop)
         grid = np.union1d(wanted[inside], [stop])

@@ -1,0 +1,85 @@
+"""Two engines on the same runs: about one per cent is solved again with CVODE, and must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pharmtwin.engine.run import Batch, Trajectories, simulate
+from pharmtwin.model.description import Model
+
+
+class EnginesDisagree(RuntimeError):
+    """The engines differ by more than the stated tolerance; the message names run and observable."""
+
+
+def subset(batch: Batch, runs: Sequence[int]) -> Batch:
+    """The chosen runs of a batch."""
+
+    def take(flat: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        return np.concatenate([flat[offsets[k] : offsets[k + 1]] for k in runs])
+
+    def offsets(old: np.ndarray) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum([old[k + 1] - old[k] for k in runs])]).astype(np.int64)
+
+    return Batch(
+        P=take(batch.P, batch.seg_0),
+        seg_t=take(batch.seg_t, batch.seg_0),
+        seg_0=offsets(batch.seg_0),
+        ev_t=take(batch.ev_t, batch.ev_0),
+        ev_state=take(batch.ev_state, batch.ev_0),
+        ev_amount=take(batch.ev_amount, batch.ev_0),
+        ev_kind=take(batch.ev_kind, batch.ev_0),
+        ev_0=offsets(batch.ev_0),
+        times=take(batch.times, batch.t_0),
+        t_0=offsets(batch.t_0),
+        y0=batch.y0[list(runs)],
+    )
+
+
+def crosscheck(
+    model: Model,
+    batch: Batch,
+    solved: Trajectories,
+    labels: Sequence[str],
+    *,
+    stage: str,
+    fraction: float,
+    limit: float,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Table ``solver_check`` for a random ``fraction`` of the runs (at least one).
+
+    Raises
+    ------
+    EnginesDisagree : a run differs by more than ``limit``.
+    """
+    good = np.flatnonzero(solved.flag == 0)
+    n = min(len(good), max(1, round(fraction * batch.n)))
+    chosen = [int(k) for k in np.sort(rng.choice(good, size=n, replace=False))] if n else []
+    if not chosen:
+        return pd.DataFrame(columns=["stage", "run", "state", "max_relative_difference", "limit", "passed"])
+    small = subset(batch, chosen)
+    reference = simulate(model, small, engine="cvode", rtol=1e-7)
+    rows = []
+    for i, k in enumerate(chosen):
+        if reference.flag[i] != 0:
+            raise EnginesDisagree(f"{stage}, {labels[k]}: CVODE failed where Rodas5P did not")
+        a, b = solved.of(k), reference.of(i)
+        scale = np.maximum(np.abs(b), 0.01 * np.abs(b).max(axis=0, keepdims=True))
+        difference = np.abs(a - b) / np.where(scale > 0, scale, 1.0)
+        t, o = np.unravel_index(int(np.argmax(difference)), difference.shape)
+        times = small.times[small.t_0[i] : small.t_0[i + 1]]
+        where = f"{model.observable_names[int(o)]} at {times[t]:g} h"
+        worst = float(difference.max())
+        rows.append(
+            {
+                "stage": stage, "run": labels[k], "state": where,
+                "max_relative_difference": worst, "limit": limit, "passed": worst <= limit,
+            }
+        )  # fmt: skip
+        if worst > limit:
+            raise EnginesDisagree(f"{stage}, {labels[k]}: {where} differs by {worst:.2g} (limit {limit:g})")
+    return pd.DataFrame(rows)

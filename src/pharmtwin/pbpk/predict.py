@@ -1,0 +1,181 @@
+"""Predictions: exposure and profiles of every scenario, and concentrations at the twins' own samples.
+
+Three models stand side by side: ``population`` (nothing known about the patient: pooled genotype
+frequencies, reference bodies), ``covariates`` (the twin's genotype and body) and ``twin`` (also its own
+concentrations, where it has any).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pharmtwin.core.assembly import individual_columns, typical_individual
+from pharmtwin.core.draws import ACTIVITY, Population, gfr_draws, individual_draws
+from pharmtwin.core.drug import Drug
+from pharmtwin.core.exposure import NG_ML, QUANTILES, Scenario, summarise
+from pharmtwin.core.seeds import generator
+from pharmtwin.core.whole_body import whole_body
+from pharmtwin.engine.crosscheck import crosscheck
+from pharmtwin.engine.run import Dose, pack, simulate
+
+Floats = NDArray[np.float64]
+POPULATION = ("population_M", "population_F")  # ids of the reference bodies
+OWN_REGIMEN = "own_regimen"  # name of the scenario in which a twin was sampled
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to solve: engine, tolerance, draws a twin, share and limit of the cross-check, master seed."""
+
+    engine: str
+    rtol: float
+    draws: int
+    crosscheck_fraction: float
+    crosscheck_rtol: float
+    master_seed: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the predictions are made from.
+
+    ``base`` parameter vectors by twin (and by reference body), ``priors`` table, ``population`` draws,
+    ``twin_draws`` table (may be empty).
+    """
+
+    drug: Drug
+    base: Mapping[str, Floats]
+    priors: pd.DataFrame
+    population: Population
+    twin_draws: pd.DataFrame
+
+
+def _mixture(priors: pd.DataFrame, twin_id: str, parameter: str) -> pd.DataFrame:
+    mine = priors[(priors.twin_id == twin_id) & (priors.parameter == parameter)]
+    if mine.empty:
+        raise KeyError(f"no prior on {parameter} for twin {twin_id}")
+    return mine
+
+
+def parameter_draws(inputs: Inputs, twin_id: str, model: str, n: int, master: int) -> tuple[Floats, Floats]:
+    """Parameter vectors (n, n_parameters) and residual sd (n,) of a twin under one model."""
+    columns = individual_columns()
+    if model == "population":
+        who = [POPULATION[k % 2] for k in range(n)]
+        prior = _mixture(inputs.priors, POPULATION[0], ACTIVITY)
+        stream = "population"
+    else:
+        who = [twin_id] * n
+        prior = _mixture(inputs.priors, twin_id, ACTIVITY)
+        stream = twin_id
+    P = np.array([inputs.base[w] for w in who])
+    gfr = whole_body().parameter_names.index("GFR")
+    for name in dict.fromkeys(who):
+        g = _mixture(inputs.priors, name, "GFR").iloc[0]
+        rows = [k for k, w in enumerate(who) if w == name]
+        P[rows, gfr] = gfr_draws(stream if model == "population" else name, g.location, g.scale, n, master)[rows]
+    if model == "twin":
+        mine = inputs.twin_draws[inputs.twin_draws.twin_id == twin_id]
+        pick = np.linspace(0, len(mine) - 1, n).round().astype(int)
+        P[:, columns] = mine[["f_CYP2D6", "f_other", "Kp_scale", "MTT"]].to_numpy(float)[pick]
+        return P, mine["sigma"].to_numpy(float)[pick]
+    P[:, columns] = individual_draws(
+        stream, prior.location.to_numpy(float), prior.weight.to_numpy(float),
+        typical_individual(inputs.drug), inputs.population, n, master,
+    )  # fmt: skip
+    pick = np.linspace(0, inputs.population.n - 1, n).round().astype(int)
+    return P, inputs.population.sigma[pick]
+
+
+def models_of(inputs: Inputs, twin_id: str) -> list[str]:
+    """Individual models of a twin: always covariates, and twin where it has a posterior of its own."""
+    return ["covariates", "twin"] if (inputs.twin_draws.twin_id == twin_id).any() else ["covariates"]
+
+
+def predict_scenarios(
+    inputs: Inputs, twins: Sequence[str], scenarios: Sequence[Scenario], settings: Settings, stage: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables ``exposure``, ``profiles`` and ``solver_check`` of some twins (or of ``population``)."""
+    model, n = whole_body(), settings.draws
+    exposure, profiles, checks = [], [], []
+    for twin_id in twins:
+        for kind in ["population"] if twin_id == "population" else models_of(inputs, twin_id):
+            P, _ = parameter_draws(inputs, twin_id, kind, n, settings.master_seed)
+            for scenario in scenarios:
+                times = scenario.times()
+                batch = pack(model, P, [scenario.doses()] * n, [times] * n)
+                solved = simulate(model, batch, engine=settings.engine, rtol=settings.rtol)
+                e, p = summarise(twin_id, scenario, kind, times, solved)
+                exposure += e
+                profiles += p
+                name = f"{twin_id}/{scenario.name}/{kind}"
+                rng = generator(settings.master_seed, "crosscheck", name)
+                if settings.engine != "cvode" and rng.random() < settings.crosscheck_fraction * n:
+                    labels = [f"{name}/draw{k}" for k in range(n)]
+                    checks.append(
+                        crosscheck(
+                            model, batch, solved, labels, stage=stage, rng=rng,
+                            fraction=1.0 / n, limit=settings.crosscheck_rtol,
+                        )  # fmt: skip
+                    )
+    return pd.DataFrame(exposure), pd.DataFrame(profiles), _concat(checks)
+
+
+def predict_samples(
+    inputs: Inputs, twin_id: str, doses: Sequence[Dose], samples: pd.DataFrame, settings: Settings, n: int, stage: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables ``predictions``, ``profiles`` (own regimen) and ``solver_check`` of one sampled twin.
+
+    Parameters
+    ----------
+    samples : time_h, use, dv_ng_ml. The predictive interval of a sample includes the residual error.
+    """
+    model = whole_body()
+    samples = samples.sort_values("time_h")
+    last = float(samples.time_h.max())
+    fine = np.unique(np.concatenate([samples.time_h, np.linspace(0, min(72.0, last), 73), np.arange(72.0, last + 1e-9, 6.0)]))
+    at = np.searchsorted(fine, samples.time_h.to_numpy(float))
+    given = [d for d in doses if d.time < last]
+    predictions, profiles, checks = [], [], []
+    for kind in ["population", *models_of(inputs, twin_id)]:
+        P, sigma = parameter_draws(inputs, twin_id, kind, n, settings.master_seed)
+        batch = pack(model, P, [given] * n, [fine] * n)
+        solved = simulate(model, batch, engine="rosenbrock", rtol=settings.rtol)
+        good = np.flatnonzero(solved.flag == 0)
+        if not len(good):
+            raise RuntimeError(f"all solves of twin {twin_id} at its samples failed ({kind})")
+        curves = np.array([solved.of(k)[:, 0] for k in good]) * NG_ML
+        name = f"{twin_id}/samples/{kind}"
+        noise = generator(settings.master_seed, "residual", name).standard_normal((len(good), len(at)))
+        observed = curves[:, at] * np.exp(sigma[good][:, None] * noise)
+        lo, mid, hi = np.quantile(observed, [0.05, 0.5, 0.95], axis=0)
+        for j, s in enumerate(samples.itertuples()):
+            predictions.append(
+                {
+                    "twin_id": twin_id, "model": kind, "time_h": float(s.time_h), "use": s.use,
+                    "observed": float(s.dv_ng_ml), "median": float(mid[j]), "lo90": float(lo[j]), "hi90": float(hi[j]),
+                }
+            )  # fmt: skip
+        bands = np.quantile(curves, list(QUANTILES.values()), axis=0)
+        for j, t in enumerate(fine):
+            row = {q: float(bands[i, j]) for i, q in enumerate(QUANTILES)}
+            profiles.append({"twin_id": twin_id, "scenario": OWN_REGIMEN, "model": kind, "time_h": float(t), **row})
+        checks.append(
+            crosscheck(
+                model, batch, solved, [f"{name}/draw{k}" for k in range(n)], stage=stage,
+                rng=generator(settings.master_seed, "crosscheck", name),
+                fraction=settings.crosscheck_fraction, limit=settings.crosscheck_rtol,
+            )  # fmt: skip
+        )
+    return pd.DataFrame(predictions), pd.DataFrame(profiles), _concat(checks)
+
+
+def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    kept = [f for f in frames if len(f)]
+    columns = ["stage", "run", "state", "max_relative_difference", "limit", "passed"]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame({c: [] for c in columns})

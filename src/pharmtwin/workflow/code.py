@@ -1,0 +1,93 @@
+"""Digest of library code: what Snakemake does not track, an edited module, reruns its stage.
+
+The digest covers the parsed code of a module and of every pharmtwin module that it imports, directly or
+not (imports inside functions count). Comments, docstrings and formatting are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def module_path(name: str) -> Path | None:
+    """File of a module of this package (``pharmtwin.core.drug``), or None if it is not one."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE.name:
+        return None
+    base = PACKAGE.joinpath(*parts[1:])
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _without_docstrings(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list) or not body or not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        first = body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+    return tree
+
+
+@lru_cache(maxsize=None)
+def _parsed(path: Path, mtime: int) -> tuple[str, tuple[str, ...]]:
+    """Digest of one file's code, and the names of the pharmtwin modules it may import."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{a.name}" for a in node.names)  # a submodule, perhaps
+    own = tuple(sorted(n for n in names if n.split(".")[0] == PACKAGE.name))
+    dumped = ast.dump(_without_docstrings(tree), annotate_fields=False)
+    return hashlib.sha256(dumped.encode()).hexdigest(), own
+
+
+def modules_of(name: str) -> list[str]:
+    """All pharmtwin modules that a module reaches, itself included, sorted."""
+    seen: dict[str, Path] = {}
+    stack = [name]
+    while stack:
+        current = stack.pop()
+        path = module_path(current)
+        if path is None or current in seen:
+            continue
+        seen[current] = path
+        stack.extend(_parsed(path, path.stat().st_mtime_ns)[1])
+        stack.extend(current.rsplit(".", k)[0] for k in range(1, current.count(".") + 1))  # packages run on import
+    return sorted(seen)
+
+
+@lru_cache(maxsize=None)
+def code_digest(*names: str) -> str:
+    """sha256 over the code of modules and everything of ours that they import.
+
+    Raises
+    ------
+    ModuleNotFoundError : a name that is not a module of this package.
+    """
+    digest = hashlib.sha256()
+    reached: set[str] = set()
+    for name in names:
+        if module_path(name) is None:
+            raise ModuleNotFoundError(f"{name} is not a module of {PACKAGE.name}")
+        reached.update(modules_of(name))
+    for module in sorted(reached):
+        path = module_path(module)
+        assert path is not None
+        digest.update(f"{module} {_parsed(path, path.stat().st_mtime_ns)[0]}\n".encode())
+    # templates and table schemas are code in all but name
+    for extra in sorted(p for p in PACKAGE.rglob("*") if p.suffix in (".yaml", ".j2", ".css", ".js")):
+        if any(str(extra.parent).endswith(m.replace("pharmtwin.", "").replace(".", "/")) for m in reached):
+            digest.update(hashlib.sha256(extra.read_bytes()).digest())
+    return digest.hexdigest()
