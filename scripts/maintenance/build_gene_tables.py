@@ -277,23 +277,8 @@ def _shows(full: str, star: str) -> float:
     return 0.5 if full == "*5" else 0.0
 
 
-WHAT = {
-    "positions": "definition positions, GRCh38, with GRCh37 position where known",
-    "definitions": "core variants of every named allele; an empty variant marks the reference allele",
-    "optional_variants": "variants an allele may carry or not (IUPAC entries of the definition tables)",
-    "functions": "function and activity value of every allele; empty value = unknown, never 1",
-    "phenotypes": "phenotype by activity score interval or unordered function pair, by scheme",
-    "activity_to_clearance": "CYP2D6 activity score -> clearance relative to score 2, named maps",
-    "panel_haplotypes": "haplotypes at definition positions in 2,504 unrelated 1000 Genomes samples",
-    "panel_sites": "which definition positions the panel assays",
-    "structure_frequencies": "full CYP2D6 alleles behind an SNV-level star allele, by ancestry",
-    "allele_frequencies": "allele frequencies by ancestry",
-    "contig_lengths": "contig lengths that tell GRCh38 from GRCh37",
-}
-
-
 def main() -> None:
-    """Read, build, write; every table appears in versions_genes.tsv."""
+    """Read, build, write. Then run build_versions.py: it brings resources/versions.tsv in step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/pgx"))
     parser.add_argument("--out", type=Path, default=Path("resources/genes"))
@@ -317,14 +302,7 @@ def main() -> None:
     write("panel_sites", panel_sites)
     write("structure_frequencies", structures)
     write("allele_frequencies", counts[["gene", "ancestry", "allele", "count", "total", "frequency", "source"]])
-    rows = []
-    for name, what in WHAT.items():
-        frame = pd.read_csv(args.out / f"{name}.tsv", sep="\t")
-        licence = "CC0 (CPIC); own compilation" if name in ("positions", "definitions", "optional_variants",
-                  "functions", "phenotypes") else "open data, own compilation"  # fmt: skip
-        rows.append((f"genes/{name}.tsv", "1.0.0", len(frame), what, frame["source"].iloc[0], licence))
-    versions = pd.DataFrame(rows, columns=["table", "version", "n_rows", "what", "source", "licence"])
-    versions.to_csv(args.out.parent / "versions_genes.tsv", sep="\t", index=False, lineterminator="\n")
+    print("now run: python scripts/maintenance/build_versions.py")
 
 
 if __name__ == "__main__":

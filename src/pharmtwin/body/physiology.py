@@ -292,3 +292,21 @@ def _long(twin_id: pd.Series, columns: dict[str, tuple[Floats, str]]) -> pd.Data
             ),
         }
     )
+
+
+def reference_twins() -> pd.DataFrame:
+    """The reference man and woman as rows of a twins sheet (ids ``population_M`` and ``population_F``).
+
+    Age and creatinine are those of ``reference_bodies.tsv``.
+    """
+    bodies = fact_table(BODIES_TABLE)
+    return pd.DataFrame(
+        {
+            "twin_id": "population_" + bodies["sex"].astype(str),
+            "sex": bodies["sex"].astype(str),
+            "age_y": bodies["age_y"].astype(float),
+            "weight_kg": bodies["mass_kg"].astype(float),
+            "height_cm": bodies["height_cm"].astype(float),
+            "creatinine_mg_dl": bodies["creatinine_mg_dl"].astype(float),
+        }
+    )

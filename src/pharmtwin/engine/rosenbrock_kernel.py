@@ -20,12 +20,13 @@ Conventions of the arrays (one twin):
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import carray, cfunc, njit, types
 
 from pharmtwin.engine._generated import (  # the generated functions of one model
     JIT,
     NLU,
     NO,
+    NP,
     NQ,
     NS,
     NT,
@@ -277,3 +278,29 @@ def solve_batch(
             y_end[k],
             stat[k],
         )
+
+
+INTS = types.CPointer(types.int64)
+FLOATS = types.CPointer(types.float64)
+
+
+@cfunc(
+    types.void(
+        FLOATS, types.int64, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, types.int64, INTS, FLOATS, types.int64, INTS,
+        FLOATS, types.int64, types.float64, FLOATS, types.int64, FLOATS, FLOATS, FLOATS, INTS, INTS,
+    ),
+    cache=True,
+    nopython=True,
+)  # fmt: skip
+def solve_entry(
+    P, n_P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, n_ev, ev_0, times, n_t, t_0,
+    y0, n, rtol, atol, max_steps, out, out_s, y_end, stat, flag,
+):  # fmt: skip
+    """``solve_batch`` with tangents behind a C entry point: callers need not compile the solver again."""
+    solve_batch(
+        carray(P, (n_P, NP)), carray(seg_t, n_P), carray(seg_0, n + 1),
+        carray(ev_t, n_ev), carray(ev_state, n_ev), carray(ev_amount, n_ev), carray(ev_kind, n_ev), carray(ev_0, n + 1),
+        carray(times, n_t), carray(t_0, n + 1), carray(y0, (n, NS)),
+        rtol, carray(atol, NS), max_steps, True,
+        carray(out, (n_t, NO)), carray(out_s, (n_t, NO, NT)), carray(y_end, (n, NS)), carray(stat, (n, 3)), carray(flag, n),
+    )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pharmtwin.core.regimen import regimen
 from pharmtwin.core.whole_body import whole_body_for_fit
 from pharmtwin.engine.run import Batch, Dose, pack
 
@@ -54,31 +55,17 @@ class FitData:
     cut_weight: dict[str, float]
 
 
-def cut_components(activity: Floats, weight: Floats, names: list[str], minimum: float) -> tuple[list[int], float]:
-    """Components with weight >= minimum, and the weight that was cut (reported, never silent)."""
-    keep = [k for k, w in enumerate(weight) if w >= minimum]
-    return keep, float(1.0 - sum(weight[k] for k in keep))
-
-
 def activity_mixture(priors: pd.DataFrame, twin_id: str, minimum: float) -> tuple[Floats, Floats, tuple[str, ...], float]:
     """Activity components of one twin from table ``priors``; returns activity, weight, names, weight cut."""
     mine = priors[(priors.twin_id == twin_id) & (priors.parameter == "activity.CYP2D6")]
     if mine.empty:
         raise KeyError(f"twin {twin_id} has no CYP2D6 activity prior")
+    # components of equal activity are one hypothesis for the concentrations (known and unknown function alike)
+    mine = mine.assign(name=mine.component.str.replace("unknown:", "")).groupby(["location", "name"], as_index=False)["weight"].sum()
     activity, weight = mine.location.to_numpy(float), mine.weight.to_numpy(float)
-    keep, cut = cut_components(activity, weight, list(mine.component), minimum)
-    return activity[keep], weight[keep] / weight[keep].sum(), tuple(mine.component.iloc[keep]), cut
-
-
-def regimen(events: pd.DataFrame, lag: float = 0.0) -> tuple[Dose, ...]:
-    """Doses of one twin's events, with NONMEM's ADDL/II expanded and an absorption lag for oral doses."""
-    doses = []
-    for e in events[events.evid == 1].itertuples():
-        n = 0 if pd.isna(e.addl) else int(e.addl)
-        for k in range(n + 1):
-            step = k * float(e.ii_h) if k else 0.0
-            doses.append(Dose(float(e.time_h) + step + (lag if e.route == "oral" else 0.0), float(e.dose_mg), str(e.route)))
-    return tuple(sorted(doses, key=lambda d: d.time))
+    keep = np.flatnonzero(weight >= minimum)
+    cut = float(1.0 - weight[keep].sum())
+    return activity[keep], weight[keep] / weight[keep].sum(), tuple(mine.name.iloc[keep]), max(cut, 0.0)
 
 
 def fit_data(
@@ -91,7 +78,7 @@ def fit_data(
         mine = events[events.twin_id == twin_id]
         obs = mine[(mine.evid == 0) & (mine.use == "fit")].sort_values("time_h")
         activity, weight, names, lost = activity_mixture(priors, twin_id, minimum_weight)
-        if lost > 0:
+        if lost > 1e-12:
             cut[str(twin_id)] = lost
         last = float(obs.time_h.iloc[-1])
         doses = tuple(d for d in regimen(mine) if d.time < last)  # nothing after the last sample is solved

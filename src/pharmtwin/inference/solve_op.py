@@ -21,7 +21,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from pharmtwin.engine.compiled import compiled, source_key
+from pharmtwin.engine.compiled import compiled, solver_symbol, source_key
 from pharmtwin.engine.run import MAX_STEPS, Batch, absolute_tolerance
 from pharmtwin.model.description import Model
 
@@ -33,13 +33,14 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
     order of ``model.sensitivities``.
     """
     module = compiled(model)
-    solve_batch, n_states, n_obs_kinds, n_tangents = module.solve_batch, module.NS, module.NO, module.NT
+    n_states, n_obs_kinds, n_tangents = module.NS, module.NO, module.NT
+    solve_entry = numba.types.ExternalFunction(solver_symbol(model), module.solve_entry._sig)
     base, seg_t, seg_0 = batch.P, batch.seg_t, batch.seg_0
     ev_t, ev_state, ev_amount, ev_kind, ev_0 = batch.ev_t, batch.ev_state, batch.ev_amount, batch.ev_kind, batch.ev_0
     times, t_0, y0 = batch.times, batch.t_0, batch.y0
     atol = absolute_tolerance(model, rtol)
     where = np.array(columns, dtype=np.int64)
-    n_times, n_runs = len(batch.times), batch.n
+    n_times, n_runs, n_events = len(batch.times), batch.n, len(batch.ev_t)
 
     @numba.njit(nogil=True)
     def kernel(x: Any) -> Any:
@@ -53,9 +54,11 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
         final = np.empty((n_runs, n_states))
         stat = np.zeros((n_runs, 3), dtype=np.int64)
         flag = np.zeros(n_runs, dtype=np.int64)
-        solve_batch(
-            P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, ev_0, times, t_0, y0,
-            rtol, atol, MAX_STEPS, True, values, tangents, final, stat, flag,
+        solve_entry(
+            P.ctypes, P.shape[0], seg_t.ctypes, seg_0.ctypes,
+            ev_t.ctypes, ev_state.ctypes, ev_amount.ctypes, ev_kind.ctypes, n_events, ev_0.ctypes,
+            times.ctypes, n_times, t_0.ctypes, y0.ctypes, n_runs, rtol, atol.ctypes, MAX_STEPS,
+            values.ctypes, tangents.ctypes, final.ctypes, stat.ctypes, flag.ctypes,
         )  # fmt: skip
         failed = 0
         for k in range(n_runs):

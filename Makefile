@@ -1,0 +1,111 @@
+# PharmTwin: the commands of a day. `make help` lists them.
+#   make demo                      the synthetic study, from a bare clone to the report
+#   PYTHON=python3.12 make test    another interpreter (3.11, 3.12 or 3.13)
+
+SHELL := /bin/sh
+CORES ?= 2
+PYTEST_ARGS ?=
+
+# without a wish, an environment that is there is kept; else python3
+VENV := .venv
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/python,python3)
+endif
+
+# one thread a process: Snakemake counts cores, and equal inputs give equal bytes
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export PYTHONHASHSEED := 0
+
+# the stamp names the lock and the Python version: setup does nothing until one of them changes
+FINGERPRINT := $(shell $(PYTHON) -c "import hashlib, sys; h = hashlib.sha256(open('requirements.lock', 'rb').read()).hexdigest(); print('%s-py%d.%d' % ((h[:16],) + sys.version_info[:2]))" 2>/dev/null)
+STAMP := $(VENV)/.lock-$(or $(FINGERPRINT),none)
+
+# the programs of the environment come first on the path of a recipe
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+# everything is a wheel but one small package of pure Python
+WHEELS := --only-binary :all: --no-binary connection-pool
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint reference bench browser lock clean python-in-range
+
+help:
+	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
+	@echo "make demo       setup, then the shipped synthetic study; CORES=$(CORES)"
+	@echo "make test       setup, then the tests (unit, contract, workflow); PYTEST_ARGS='-k word'"
+	@echo "make lint       style, types, workflow"
+	@echo "make reference  tests that need the reference data beside the checkout"
+	@echo "make bench      measurements of speed and size"
+	@echo "make browser    the demo report in headless Chromium: size, pictures"
+	@echo "make lock       resolve requirements.in anew, rebuild envs/"
+	@echo "make clean      remove the environment, caches and the results of the demo (other results stay)"
+
+python-in-range:
+	@why=$$($(PYTHON) -c "import sys" 2>&1) || { \
+	  echo "make: no usable Python called '$(PYTHON)'. Install Python 3.11, 3.12 or 3.13, or name it: PYTHON=/path/to/python3.12 make ..." >&2; \
+	  echo "$$why" >&2; exit 1; }
+	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else 'make: %s is Python %d.%d, but PharmTwin needs 3.11, 3.12 or 3.13. Name another one: PYTHON=python3.12 make ...' % ((sys.executable,) + v))"
+
+setup: python-in-range $(STAMP)
+
+$(STAMP): | python-in-range
+	@set -e; \
+	want=$$($(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])"); \
+	have=$$($(VENV)/bin/python -c "import sys; print('%d.%d' % sys.version_info[:2])" 2>/dev/null || echo none); \
+	uv=$$(command -v uv || true); \
+	if [ "$$want" != "$$have" ]; then \
+	  echo "setup: new environment $(VENV), Python $$want$${uv:+, by uv}"; \
+	  base=$$($(PYTHON) -c "import os, sys; print(getattr(sys, '_base_executable', None) or os.path.realpath(sys.executable))"); \
+	  rm -rf $(VENV); \
+	  if [ -n "$$uv" ]; then "$$uv" venv --quiet --python "$$base" $(VENV); else "$$base" -m venv $(VENV); fi; \
+	fi; \
+	rm -f $(VENV)/.lock-*; \
+	if [ -n "$$uv" ]; then \
+	  "$$uv" pip sync --quiet --python $(VENV)/bin/python --require-hashes $(WHEELS) requirements.lock; \
+	  "$$uv" pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .; \
+	else \
+	  $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(VENV)/bin/python -m ensurepip --upgrade >/dev/null; \
+	  echo "setup: installing the locked packages with pip (a few minutes; uv on the path is faster)"; \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(WHEELS) -r requirements.lock; \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	fi; \
+	touch $@; \
+	echo "setup: ready ($(VENV))"
+
+demo: setup
+	$(RUN) snakemake --cores $(CORES)
+	@echo
+	@echo "Synthetic study finished. The report: results/demo/report/index.html"
+
+test: setup
+	$(RUN) python -m pytest tests/unit tests/contract tests/workflow $(PYTEST_ARGS)
+
+lint: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) snakefmt --check Snakefile rules
+	$(RUN) snakemake --lint
+
+reference: setup
+	$(RUN) python -m pytest tests/reference $(PYTEST_ARGS)
+
+bench: setup
+	$(RUN) python -m pytest tests/bench -s $(PYTEST_ARGS)
+
+browser: setup
+	@test -f results/demo/report/index.html || { echo "make: no report yet; run 'make demo' first" >&2; exit 1; }
+	@command -v chromium >/dev/null || { echo "make: chromium is not on the path" >&2; exit 1; }
+	@size=$$(wc -c < results/demo/report/index.html); echo "report: $$size bytes (limit 4000000)"; test $$size -lt 4000000
+	$(RUN) python scripts/maintenance/screenshot_report.py results/demo/report/index.html results/browser
+	@echo "pictures: results/browser"
+
+lock:
+	uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	$(MAKE) setup
+	$(RUN) python scripts/maintenance/build_envs.py
+
+clean:
+	rm -rf $(VENV) results/demo results/browser .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find src scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,47 @@
+# Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
+import os
+
+from pharmtwin.workflow.code import code_digest
+from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+PLAN = make_plan(config)
+OUT = f"results/{config.get('study', 'study')}"
+LOG = f"{OUT}/logs"
+FINDINGS = f"{OUT}/intake/findings.tsv"
+
+
+def setting(key, default):
+    """Value of a dotted key of the configuration (absent or malformed: the default; `check` reports it)."""
+    value = config
+    for part in key.split("."):
+        value = value.get(part, {}) if isinstance(value, dict) else {}
+    return default if value in ({}, None) else value
+
+
+DRUG = str(setting("drug", "paroxetine"))
+DRUG_FILE = DRUG if DRUG.endswith((".yaml", ".yml")) else f"resources/drugs/{DRUG}.yaml"
+FIT = bool(setting("fit.enabled", True)) and bool(PLAN.sampled)
+SENSITIVITY = bool(setting("sensitivity.enabled", True))
+PUBLISHED = str(setting("paths.published", "")) if isinstance(setting("paths.published", ""), str) else ""
+MODELS = ["whole_body", "whole_body_for_fit"]
+
+
+wildcard_constraints:
+    bucket=r"b\d+",
+    vcf=r"[A-Za-z0-9_-]+",
+    model=r"[a-z_]+",
+
+
+def sheets():
+    """The user's sheets that are configured."""
+    return [p for k in ("twins", "events", "scenarios", "structure_calls") if isinstance(p := setting(f"paths.{k}", ""), str) and p]
+
+
+def rows_digest_of_twins():
+    """Digest of all rows of the twins sheet (the report shows covariates)."""
+    from pharmtwin.intake.buckets import rows_digest
+
+    return rows_digest([r for b in PLAN.buckets for r in PLAN.twins[b]])

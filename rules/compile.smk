@@ -1,0 +1,21 @@
+# Warm-up: the solver code of each model is generated and compiled once, before the jobs that use it.
+rule compile:
+    input:
+        ancient(FINDINGS),
+    output:
+        stamp=f"{OUT}/compile/{{model}}.json",
+    params:
+        code=code_digest("pharmtwin.engine.warmup"),
+        facts=facts_digest("solver_rodas5p.yaml"),
+    log:
+        f"{LOG}/compile/{{model}}.log",
+    benchmark:
+        f"{LOG}/compile/{{model}}.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    conda:
+        "../envs/pbpk.yaml"
+    script:
+        "../scripts/compile.py"

@@ -1,0 +1,61 @@
+# The population: fitted by NUTS to the twins with samples, or drawn from the drug file's priors.
+if FIT:
+
+    rule fit:
+        input:
+            ancient(FINDINGS),
+            ancient(f"{OUT}/compile/whole_body_for_fit.json"),
+            ancient(setting("paths.twins", "")),
+            ancient(setting("paths.events", "")),
+            drug=DRUG_FILE,
+            calls=calls_of(PLAN.sampled_vcfs()),
+        output:
+            population=f"{OUT}/fit/population_draws.parquet",
+            twins=f"{OUT}/fit/twin_draws.parquet",
+            summary=f"{OUT}/fit/summary.tsv",
+            diagnostics=f"{OUT}/fit/diagnostics.tsv",
+            individual=f"{OUT}/fit/twins.tsv",
+            genotype=f"{OUT}/fit/genotype.tsv",
+            posterior=f"{OUT}/fit/posterior.nc",
+        params:
+            rows=PLAN.sampled_digest(),
+            settings=settings_digest(config, "fit", "drug", "master_seed", *TWIN_SETTINGS),
+            code=code_digest("pharmtwin.inference.results", "pharmtwin.inference.solve_op", *TWIN_CODE),
+            facts=facts_digest("genes", "physiology"),
+        log:
+            f"{LOG}/fit.log",
+        benchmark:
+            f"{LOG}/fit.benchmark.tsv"
+        threads: 2
+        resources:
+            mem_mb=3000,
+            runtime=240,
+        conda:
+            "../envs/fit.yaml"
+        script:
+            "../scripts/fit.py"
+
+else:
+
+    rule prior_population:
+        input:
+            ancient(FINDINGS),
+            drug=DRUG_FILE,
+        output:
+            population=f"{OUT}/fit/population_draws.parquet",
+            twins=f"{OUT}/fit/twin_draws.parquet",
+        params:
+            settings=settings_digest(config, "drug", "master_seed"),
+            code=code_digest("pharmtwin.core.draws", "pharmtwin.core.drug"),
+        log:
+            f"{LOG}/prior_population.log",
+        benchmark:
+            f"{LOG}/prior_population.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=30,
+        conda:
+            "../envs/fit.yaml"
+        script:
+            "../scripts/prior_population.py"

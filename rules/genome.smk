@@ -1,0 +1,24 @@
+# Star alleles, once a VCF: posteriors for every sample and every ancestry panel. Covariates never reach this stage.
+rule genome:
+    input:
+        findings=ancient(FINDINGS),
+        vcf=lambda wc: PLAN.vcf_of[wc.vcf],
+    output:
+        calls=f"{OUT}/genome/{{vcf}}/calls.parquet",
+        sites=f"{OUT}/genome/{{vcf}}/sites.parquet",
+    params:
+        settings=settings_digest(config, "genome.genes", "genome.absent_positions", "genome.min_probability"),
+        code=code_digest("pharmtwin.genome.caller"),
+        facts=facts_digest("genes"),
+    log:
+        f"{LOG}/genome/{{vcf}}.log",
+    benchmark:
+        f"{LOG}/genome/{{vcf}}.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    conda:
+        "../envs/genome.yaml"
+    script:
+        "../scripts/genome.py"

@@ -1,0 +1,101 @@
+# Exposure and profiles of every scenario, and predictions at the twins' own samples.
+PBPK_CODE = ("pharmtwin.pbpk.predict", "pharmtwin.core.assembly", "pharmtwin.engine.cvode")
+
+
+rule pbpk:
+    input:
+        ancient(FINDINGS),
+        ancient(f"{OUT}/compile/whole_body.json"),
+        ancient(setting("paths.events", "") or FINDINGS),
+        drug=DRUG_FILE,
+        scenarios=setting("paths.scenarios", ""),
+        body=f"{OUT}/twins/{{bucket}}/body.parquet",
+        priors=f"{OUT}/twins/{{bucket}}/priors.parquet",
+        reference_body=f"{OUT}/reference/body.parquet",
+        reference_priors=f"{OUT}/reference/priors.parquet",
+        population=f"{OUT}/fit/population_draws.parquet",
+        twins=f"{OUT}/fit/twin_draws.parquet",
+    output:
+        exposure=f"{OUT}/pbpk/{{bucket}}/exposure.parquet",
+        profiles=f"{OUT}/pbpk/{{bucket}}/profiles.parquet",
+        predictions=f"{OUT}/pbpk/{{bucket}}/predictions.parquet",
+        checks=f"{OUT}/pbpk/{{bucket}}/solver_check.tsv",
+    params:
+        rows=lambda wc: PLAN.bucket_digest(wc.bucket),
+        settings=settings_digest(config, "pbpk", "drug", "master_seed"),
+        code=code_digest(*PBPK_CODE),
+        facts=facts_digest("physiology"),
+    log:
+        f"{LOG}/pbpk/{{bucket}}.log",
+    benchmark:
+        f"{LOG}/pbpk/{{bucket}}.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    conda:
+        "../envs/pbpk.yaml"
+    script:
+        "../scripts/pbpk.py"
+
+
+rule population:
+    input:
+        ancient(FINDINGS),
+        ancient(f"{OUT}/compile/whole_body.json"),
+        drug=DRUG_FILE,
+        scenarios=setting("paths.scenarios", ""),
+        reference_body=f"{OUT}/reference/body.parquet",
+        reference_priors=f"{OUT}/reference/priors.parquet",
+        population=f"{OUT}/fit/population_draws.parquet",
+    output:
+        exposure=f"{OUT}/pbpk/population/exposure.parquet",
+        profiles=f"{OUT}/pbpk/population/profiles.parquet",
+        checks=f"{OUT}/pbpk/population/solver_check.tsv",
+    params:
+        settings=settings_digest(config, "pbpk", "drug", "master_seed"),
+        code=code_digest(*PBPK_CODE),
+        facts=facts_digest("physiology"),
+    log:
+        f"{LOG}/population.log",
+    benchmark:
+        f"{LOG}/population.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    conda:
+        "../envs/pbpk.yaml"
+    script:
+        "../scripts/population.py"
+
+
+if PUBLISHED:
+
+    rule published:
+        input:
+            ancient(FINDINGS),
+            ancient(f"{OUT}/compile/whole_body.json"),
+            drug=DRUG_FILE,
+            profiles=PUBLISHED,
+            groups=PUBLISHED.replace("_profiles", "_groups"),
+            population=f"{OUT}/fit/population_draws.parquet",
+        output:
+            published=f"{OUT}/published/published.tsv",
+            checks=f"{OUT}/published/solver_check.tsv",
+        params:
+            settings=settings_digest(config, "pbpk", "drug", "master_seed", "genome.activity_map", "fit.enabled"),
+            code=code_digest("pharmtwin.pbpk.published", "pharmtwin.genome.groups", "pharmtwin.body.physiology"),
+            facts=facts_digest("physiology", "genes"),
+        log:
+            f"{LOG}/published.log",
+        benchmark:
+            f"{LOG}/published.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=60,
+        conda:
+            "../envs/pbpk.yaml"
+        script:
+            "../scripts/published.py"

@@ -1,0 +1,99 @@
+# Gathering jobs: accuracy, report, manifest.
+def gathered(stage, name):
+    return expand(f"{OUT}/{stage}/{{bucket}}/{name}", bucket=PLAN.buckets)
+
+
+FIT_TABLES = [f"{OUT}/fit/{t}.tsv" for t in ("summary", "diagnostics", "twins", "genotype")] if FIT else []
+SENSITIVITY_TABLES = [f"{OUT}/sensitivity/{t}.tsv" for t in ("morris", "sobol")] if SENSITIVITY else []
+PUBLISHED_TABLE = [f"{OUT}/published/published.tsv"] if PUBLISHED else []
+
+
+rule evaluate:
+    input:
+        predictions=gathered("pbpk", "predictions.parquet"),
+        published=PUBLISHED_TABLE,
+    output:
+        accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        verdict=f"{OUT}/evaluate/verdict.txt",
+    params:
+        settings=settings_digest(config, "data_kind", "master_seed"),
+        code=code_digest("pharmtwin.evaluation.accuracy", "pharmtwin.evaluation.verdict"),
+    log:
+        f"{LOG}/evaluate.log",
+    benchmark:
+        f"{LOG}/evaluate.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule report:
+    input:
+        ancient(FINDINGS),
+        ancient(setting("paths.twins", "")),
+        scenarios=setting("paths.scenarios", ""),
+        findings=gathered("twins", "findings.tsv"),
+        genotype=gathered("twins", "genotype.parquet"),
+        body=gathered("twins", "body.parquet"),
+        exposure=[*gathered("pbpk", "exposure.parquet"), f"{OUT}/pbpk/population/exposure.parquet"],
+        profiles=[*gathered("pbpk", "profiles.parquet"), f"{OUT}/pbpk/population/profiles.parquet"],
+        predictions=gathered("pbpk", "predictions.parquet"),
+        fit=FIT_TABLES,
+        sensitivity=SENSITIVITY_TABLES,
+        published=PUBLISHED_TABLE,
+        accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        verdict=f"{OUT}/evaluate/verdict.txt",
+    output:
+        index=f"{OUT}/report/index.html",
+        pages=directory(f"{OUT}/report/twins"),
+    params:
+        rows=rows_digest_of_twins(),
+        settings=settings_digest(config, *sorted(config)),
+        code=code_digest("pharmtwin.report"),
+        facts=facts_digest("report", "versions.tsv"),
+    log:
+        f"{LOG}/report.log",
+    benchmark:
+        f"{LOG}/report.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../scripts/report.py"
+
+
+rule manifest:
+    input:
+        f"{OUT}/report/index.html",
+        f"{OUT}/report/twins",
+        FIT_TABLES,
+        [f"{OUT}/sensitivity/solver_check.tsv"] if SENSITIVITY else [],
+        [f"{OUT}/published/solver_check.tsv"] if PUBLISHED else [],
+        gathered("pbpk", "solver_check.tsv"),
+        f"{OUT}/pbpk/population/solver_check.tsv",
+        ancient(FINDINGS),
+    output:
+        manifest=f"{OUT}/manifest.json",
+    params:
+        settings=settings_digest(config, *sorted(config)),
+        code=code_digest("pharmtwin.workflow.manifest"),
+    log:
+        f"{LOG}/manifest.log",
+    benchmark:
+        f"{LOG}/manifest.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../scripts/manifest.py"

@@ -1,0 +1,30 @@
+# Morris, then Sobol on the survivors, for a reference person: independent of the twins and of the fit.
+if SENSITIVITY:
+
+    rule sensitivity:
+        input:
+            ancient(FINDINGS),
+            ancient(f"{OUT}/compile/whole_body.json"),
+            drug=DRUG_FILE,
+            scenarios=setting("paths.scenarios", ""),
+            reference_body=f"{OUT}/reference/body.parquet",
+        output:
+            morris=f"{OUT}/sensitivity/morris.tsv",
+            sobol=f"{OUT}/sensitivity/sobol.tsv",
+            checks=f"{OUT}/sensitivity/solver_check.tsv",
+        params:
+            settings=settings_digest(config, "sensitivity", "drug", "master_seed", "genome.activity_map"),
+            code=code_digest("pharmtwin.sensitivity.analysis", "pharmtwin.sensitivity.runs", "pharmtwin.core.assembly"),
+            facts=facts_digest("sensitivity", "physiology"),
+        log:
+            f"{LOG}/sensitivity.log",
+        benchmark:
+            f"{LOG}/sensitivity.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=120,
+        conda:
+            "../envs/sensitivity.yaml"
+        script:
+            "../scripts/sensitivity.py"

@@ -1,0 +1,61 @@
+# One bucket of twins: genotype and activity (ancestry and outside calls chosen), physiology, priors.
+TWIN_CODE = ("pharmtwin.genome.merge", "pharmtwin.genome.select", "pharmtwin.body.physiology")
+TWIN_SETTINGS = ("genome.activity_map", "genome.phenotype_scheme")
+
+
+def calls_of(keys):
+    return expand(f"{OUT}/genome/{{vcf}}/{{part}}.parquet", vcf=keys, part=["calls", "sites"])
+
+
+rule twins:
+    input:
+        ancient(FINDINGS),
+        ancient(setting("paths.twins", "")),
+        calls=lambda wc: calls_of(PLAN.bucket_vcfs(wc.bucket)),
+    output:
+        genotype=f"{OUT}/twins/{{bucket}}/genotype.parquet",
+        body=f"{OUT}/twins/{{bucket}}/body.parquet",
+        priors=f"{OUT}/twins/{{bucket}}/priors.parquet",
+        findings=f"{OUT}/twins/{{bucket}}/findings.tsv",
+    params:
+        rows=lambda wc: PLAN.bucket_digest(wc.bucket),
+        settings=settings_digest(config, *TWIN_SETTINGS),
+        code=code_digest(*TWIN_CODE),
+        facts=facts_digest("genes", "physiology"),
+    log:
+        f"{LOG}/twins/{{bucket}}.log",
+    benchmark:
+        f"{LOG}/twins/{{bucket}}.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/body.yaml"
+    script:
+        "../scripts/twins.py"
+
+
+# What is known of somebody of whom nothing is known: pooled genotype frequencies, reference bodies.
+rule reference:
+    input:
+        ancient(FINDINGS),
+    output:
+        body=f"{OUT}/reference/body.parquet",
+        priors=f"{OUT}/reference/priors.parquet",
+    params:
+        settings=settings_digest(config, "genome.activity_map"),
+        code=code_digest(*TWIN_CODE),
+        facts=facts_digest("genes", "physiology"),
+    log:
+        f"{LOG}/reference.log",
+    benchmark:
+        f"{LOG}/reference.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    conda:
+        "../envs/body.yaml"
+    script:
+        "../scripts/reference.py"

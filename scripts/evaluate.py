@@ -1,0 +1,17 @@
+"""Accuracy and coverage of every model on every data set, and the sentences that name the winner."""
+
+from pathlib import Path
+
+from pharmtwin.evaluation.accuracy import accuracy
+from pharmtwin.evaluation.verdict import verdict
+from pharmtwin.tables import read_table, read_tables, write_table, write_text
+from pharmtwin.workflow.job import start
+
+log = start(snakemake)
+config = snakemake.config
+predictions = read_tables("predictions", [Path(p) for p in snakemake.input.predictions])
+published = read_table("published", Path(snakemake.input.published[0])) if snakemake.input.published else None
+table = accuracy(predictions, published, config["data_kind"], config["master_seed"])
+write_table("accuracy", table, Path(snakemake.output.accuracy))
+write_text(Path(snakemake.output.verdict), verdict(table, config["data_kind"]) + "\n")
+log.info("%d figures", len(table))

@@ -1,0 +1,32 @@
+"""Population fit by NUTS on the twins with samples."""
+
+from pathlib import Path
+
+from pharmtwin.body.physiology import physiology
+from pharmtwin.core.assembly import assemble
+from pharmtwin.core.drug import load_drug
+from pharmtwin.genome.stage import genotype_of
+from pharmtwin.inference.stage import fit_study, save_posterior
+from pharmtwin.tables import write_table
+from pharmtwin.workflow.job import genome_frames, start, study
+from pharmtwin.workflow.plan import make_plan
+
+log = start(snakemake)
+config, plan = snakemake.config, make_plan(snakemake.config)
+given, drug = study(config), load_drug(config["drug"])
+twins = given.twins[given.twins.twin_id.isin(plan.sampled)].reset_index(drop=True)
+outside = given.structure_calls[given.structure_calls.twin_id.isin(plan.sampled)].reset_index(drop=True)
+frames = genome_frames(list(snakemake.input.calls), plan.vcf_of)
+_, activity, _ = genotype_of(frames, twins, outside, config["genome"], config["paths"]["structure_calls"])
+base = assemble(drug, physiology(twins))
+tables, posterior = fit_study(drug, base, given.events, activity, config["fit"], config["master_seed"], snakemake.threads, log)
+for name, frame, path in (
+    ("fit_summary", tables.summary, snakemake.output.summary),
+    ("fit_diagnostics", tables.diagnostics, snakemake.output.diagnostics),
+    ("fit_twins", tables.twins, snakemake.output.individual),
+    ("fit_genotype", tables.genotype, snakemake.output.genotype),
+    ("population_draws", tables.population_draws, snakemake.output.population),
+    ("twin_draws", tables.twin_draws, snakemake.output.twins),
+):
+    write_table(name, frame, Path(path))
+save_posterior(posterior, Path(snakemake.output.posterior))

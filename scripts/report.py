@@ -1,0 +1,18 @@
+"""The report: one page for the study, one for each fitted twin."""
+
+from pathlib import Path
+
+from pharmtwin.report import build_report
+from pharmtwin.report.stage import gather
+from pharmtwin.tables import write_text
+from pharmtwin.workflow.job import start, study
+
+log = start(snakemake)
+config = snakemake.config
+given = study(config)
+pages = build_report(gather(snakemake.input, config, given.twins, given.scenarios, given.events))
+folder = Path(snakemake.output.index).parent
+Path(snakemake.output.pages).mkdir(parents=True, exist_ok=True)
+for name, text in sorted(pages.items()):
+    write_text(folder / name, text)
+log.info("%d pages, %d bytes", len(pages), sum(len(t) for t in pages.values()))

@@ -1,0 +1,75 @@
+"""Report stage: the tables of all other stages gathered into the report's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pharmtwin import __version__
+from pharmtwin.facts import fact_table
+from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.tables import read_table, read_tables
+
+OWN_REGIMEN = "own_regimen"
+
+
+def _some(name: str, paths: list[str]) -> pd.DataFrame | None:
+    return read_table(name, Path(paths[0])) if paths else None
+
+
+def _by_stem(paths: list[str]) -> dict[str, list[str]]:
+    return {Path(p).stem: [p] for p in paths}
+
+
+def _beside_twins(population: pd.DataFrame, twins: list[str]) -> pd.DataFrame:
+    """The population model's rows (one for everybody), shown beside each of the given twins."""
+    return pd.concat([population.assign(twin_id=t) for t in twins], ignore_index=True) if twins else population.head(0)
+
+
+def gather(
+    files: Any, config: Mapping[str, Any], twins: pd.DataFrame, scenarios: pd.DataFrame, events: pd.DataFrame
+) -> ReportInputs:
+    """All inputs of the report from a job's files; stages that are switched off are absent."""
+    fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))
+    exposure = read_tables("exposure", [Path(p) for p in files.exposure])
+    profiles = read_tables("profiles", [Path(p) for p in files.profiles])
+    everybody = exposure.model == "population", profiles.model == "population"
+    fit_twins = _some("fit_twins", fit.get("twins", []))
+    sampled = sorted(set(fit_twins.twin_id)) if fit_twins is not None else []
+    apart = profiles[everybody[1] & (profiles.twin_id == "population")]
+    exposure = pd.concat([exposure[~everybody[0]], _beside_twins(exposure[everybody[0]], sampled)], ignore_index=True)
+    profiles = pd.concat([profiles[profiles.twin_id != "population"], _beside_twins(apart, sampled)], ignore_index=True)
+    if len(twins) > 500:  # curves of thousands of twins are in the results, not on the page
+        profiles = profiles[profiles.twin_id.isin(sampled)]
+    findings = [Path("results") / str(config["study"]) / "intake" / "findings.tsv", *(Path(p) for p in files.findings)]
+    versions = {"pharmtwin": __version__}
+    versions |= {str(r.table): f"{r.version} (sha256 {str(r.sha256)[:12]})" for r in fact_table("versions.tsv").itertuples()}
+    return ReportInputs.create(
+        study=config["study"],
+        drug=Path(str(config["drug"])).stem,
+        data_kind=config["data_kind"],
+        verdict=Path(files.verdict).read_text(encoding="utf-8").strip(),
+        observed_scenario=OWN_REGIMEN if sampled else "",
+        twin_pages=config["report"]["twin_pages"] == "fitted",
+        findings=read_tables("findings", findings),
+        genotype=read_tables("genotype", [Path(p) for p in files.genotype]),
+        body=read_tables("body", [Path(p) for p in files.body]),
+        exposure=exposure,
+        profiles=profiles,
+        predictions=read_tables("predictions", [Path(p) for p in files.predictions]),
+        fit_summary=_some("fit_summary", fit.get("summary", [])),
+        fit_diagnostics=_some("fit_diagnostics", fit.get("diagnostics", [])),
+        fit_twins=fit_twins,
+        fit_genotype=_some("fit_genotype", fit.get("genotype", [])),
+        morris=_some("morris", sensitivity.get("morris", [])),
+        sobol=_some("sobol", sensitivity.get("sobol", [])),
+        published=_some("published", list(files.published)),
+        accuracy=read_table("accuracy", Path(files.accuracy)),
+        covariates=twins.drop(columns=["row"], errors="ignore"),
+        scenarios=scenarios.drop(columns=["row"], errors="ignore"),
+        config=config,
+        versions=versions,
+    )
