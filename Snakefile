@@ -9,22 +9,17 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/check.smk"
-
-
-if PLAN.ready:
-
-    include: "rules/compile.smk"
-    include: "rules/genome.smk"
-    include: "rules/twins.smk"
-    include: "rules/fit.smk"
-    include: "rules/pbpk.smk"
-    include: "rules/sensitivity.smk"
-    include: "rules/report.smk"
+include: "rules/compile.smk"
+include: "rules/genome.smk"
+include: "rules/twins.smk"
+include: "rules/fit.smk"
+include: "rules/pbpk.smk"
+include: "rules/sensitivity.smk"
+include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        f"{OUT}/manifest.json" if PLAN.ready else FINDINGS,
+        f"{OUT}/manifest.json",
     localrule: True

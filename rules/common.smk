@@ -1,11 +1,15 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
 
-from pharmtwin.workflow.code import code_digest
+from pharmtwin.intake.gate import gate
+from pharmtwin.workflow.code import script_digest
 from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+if workflow.is_main_process:
+    gate(config, [str(f) for f in workflow.configfiles], dry_run=workflow.dryrun)
 
 PLAN = make_plan(config)
 OUT = f"results/{config.get('study', 'study')}"
@@ -33,11 +37,6 @@ wildcard_constraints:
     bucket=r"b\d+",
     vcf=r"[A-Za-z0-9_-]+",
     model=r"[a-z_]+",
-
-
-def sheets():
-    """The user's sheets that are configured."""
-    return [p for k in ("twins", "events", "scenarios", "structure_calls") if isinstance(p := setting(f"paths.{k}", ""), str) and p]
 
 
 def rows_digest_of_twins():

@@ -1,11 +1,10 @@
 # Warm-up: the solver code of each model is generated and compiled once, before the jobs that use it.
 rule compile:
     input:
-        ancient(FINDINGS),
     output:
         stamp=f"{OUT}/compile/{{model}}.json",
     params:
-        code=code_digest("pharmtwin.engine.warmup"),
+        code=script_digest("compile"),
         facts=facts_digest("solver_rodas5p.yaml"),
     log:
         f"{LOG}/compile/{{model}}.log",

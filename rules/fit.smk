@@ -3,8 +3,7 @@ if FIT:
 
     rule fit:
         input:
-            ancient(FINDINGS),
-            ancient(f"{OUT}/compile/whole_body_for_fit.json"),
+            f"{OUT}/compile/whole_body_for_fit.json",
             ancient(setting("paths.twins", "")),
             ancient(setting("paths.events", "")),
             drug=DRUG_FILE,
@@ -20,7 +19,7 @@ if FIT:
         params:
             rows=PLAN.sampled_digest(),
             settings=settings_digest(config, "fit", "drug", "master_seed", *TWIN_SETTINGS),
-            code=code_digest("pharmtwin.inference.results", "pharmtwin.inference.solve_op", *TWIN_CODE),
+            code=script_digest("fit"),
             facts=facts_digest("genes", "physiology"),
         log:
             f"{LOG}/fit.log",
@@ -39,14 +38,13 @@ else:
 
     rule prior_population:
         input:
-            ancient(FINDINGS),
             drug=DRUG_FILE,
         output:
             population=f"{OUT}/fit/population_draws.parquet",
             twins=f"{OUT}/fit/twin_draws.parquet",
         params:
             settings=settings_digest(config, "drug", "master_seed"),
-            code=code_digest("pharmtwin.core.draws", "pharmtwin.core.drug"),
+            code=script_digest("prior_population"),
         log:
             f"{LOG}/prior_population.log",
         benchmark:

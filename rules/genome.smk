@@ -1,14 +1,13 @@
 # Star alleles, once a VCF: posteriors for every sample and every ancestry panel. Covariates never reach this stage.
 rule genome:
     input:
-        findings=ancient(FINDINGS),
         vcf=lambda wc: PLAN.vcf_of[wc.vcf],
     output:
         calls=f"{OUT}/genome/{{vcf}}/calls.parquet",
         sites=f"{OUT}/genome/{{vcf}}/sites.parquet",
     params:
         settings=settings_digest(config, "genome.genes", "genome.absent_positions", "genome.min_probability"),
-        code=code_digest("pharmtwin.genome.caller"),
+        code=script_digest("genome"),
         facts=facts_digest("genes"),
     log:
         f"{LOG}/genome/{{vcf}}.log",

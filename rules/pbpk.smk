@@ -1,12 +1,8 @@
 # Exposure and profiles of every scenario, and predictions at the twins' own samples.
-PBPK_CODE = ("pharmtwin.pbpk.predict", "pharmtwin.core.assembly", "pharmtwin.engine.cvode")
-
-
 rule pbpk:
     input:
-        ancient(FINDINGS),
-        ancient(f"{OUT}/compile/whole_body.json"),
-        ancient(setting("paths.events", "") or FINDINGS),
+        f"{OUT}/compile/whole_body.json",
+        ancient([e] if (e := setting("paths.events", "")) else []),
         drug=DRUG_FILE,
         scenarios=setting("paths.scenarios", ""),
         body=f"{OUT}/twins/{{bucket}}/body.parquet",
@@ -23,7 +19,7 @@ rule pbpk:
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
         settings=settings_digest(config, "pbpk", "drug", "master_seed"),
-        code=code_digest(*PBPK_CODE),
+        code=script_digest("pbpk"),
         facts=facts_digest("physiology"),
     log:
         f"{LOG}/pbpk/{{bucket}}.log",
@@ -41,8 +37,7 @@ rule pbpk:
 
 rule population:
     input:
-        ancient(FINDINGS),
-        ancient(f"{OUT}/compile/whole_body.json"),
+        f"{OUT}/compile/whole_body.json",
         drug=DRUG_FILE,
         scenarios=setting("paths.scenarios", ""),
         reference_body=f"{OUT}/reference/body.parquet",
@@ -54,7 +49,7 @@ rule population:
         checks=f"{OUT}/pbpk/population/solver_check.tsv",
     params:
         settings=settings_digest(config, "pbpk", "drug", "master_seed"),
-        code=code_digest(*PBPK_CODE),
+        code=script_digest("population"),
         facts=facts_digest("physiology"),
     log:
         f"{LOG}/population.log",
@@ -74,8 +69,7 @@ if PUBLISHED:
 
     rule published:
         input:
-            ancient(FINDINGS),
-            ancient(f"{OUT}/compile/whole_body.json"),
+            f"{OUT}/compile/whole_body.json",
             drug=DRUG_FILE,
             profiles=PUBLISHED,
             groups=PUBLISHED.replace("_profiles", "_groups"),
@@ -85,7 +79,7 @@ if PUBLISHED:
             checks=f"{OUT}/published/solver_check.tsv",
         params:
             settings=settings_digest(config, "pbpk", "drug", "master_seed", "genome.activity_map", "fit.enabled"),
-            code=code_digest("pharmtwin.pbpk.published", "pharmtwin.genome.groups", "pharmtwin.body.physiology"),
+            code=script_digest("published"),
             facts=facts_digest("physiology", "genes"),
         log:
             f"{LOG}/published.log",

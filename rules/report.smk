@@ -17,7 +17,7 @@ rule evaluate:
         verdict=f"{OUT}/evaluate/verdict.txt",
     params:
         settings=settings_digest(config, "data_kind", "master_seed"),
-        code=code_digest("pharmtwin.evaluation.accuracy", "pharmtwin.evaluation.verdict"),
+        code=script_digest("evaluate"),
     log:
         f"{LOG}/evaluate.log",
     benchmark:
@@ -34,8 +34,8 @@ rule evaluate:
 
 rule report:
     input:
-        ancient(FINDINGS),
         ancient(setting("paths.twins", "")),
+        checked=[FINDINGS] if os.path.exists(FINDINGS) else [],
         scenarios=setting("paths.scenarios", ""),
         findings=gathered("twins", "findings.tsv"),
         genotype=gathered("twins", "genotype.parquet"),
@@ -54,7 +54,7 @@ rule report:
     params:
         rows=rows_digest_of_twins(),
         settings=settings_digest(config, *sorted(config)),
-        code=code_digest("pharmtwin.report"),
+        code=script_digest("report"),
         facts=facts_digest("report", "versions.tsv"),
     log:
         f"{LOG}/report.log",
@@ -79,12 +79,11 @@ rule manifest:
         [f"{OUT}/published/solver_check.tsv"] if PUBLISHED else [],
         gathered("pbpk", "solver_check.tsv"),
         f"{OUT}/pbpk/population/solver_check.tsv",
-        ancient(FINDINGS),
     output:
         manifest=f"{OUT}/manifest.json",
     params:
         settings=settings_digest(config, *sorted(config)),
-        code=code_digest("pharmtwin.workflow.manifest"),
+        code=script_digest("manifest"),
     log:
         f"{LOG}/manifest.log",
     benchmark:

@@ -3,8 +3,7 @@ if SENSITIVITY:
 
     rule sensitivity:
         input:
-            ancient(FINDINGS),
-            ancient(f"{OUT}/compile/whole_body.json"),
+            f"{OUT}/compile/whole_body.json",
             drug=DRUG_FILE,
             scenarios=setting("paths.scenarios", ""),
             reference_body=f"{OUT}/reference/body.parquet",
@@ -14,7 +13,7 @@ if SENSITIVITY:
             checks=f"{OUT}/sensitivity/solver_check.tsv",
         params:
             settings=settings_digest(config, "sensitivity", "drug", "master_seed", "genome.activity_map"),
-            code=code_digest("pharmtwin.sensitivity.analysis", "pharmtwin.sensitivity.runs", "pharmtwin.core.assembly"),
+            code=script_digest("sensitivity"),
             facts=facts_digest("sensitivity", "physiology"),
         log:
             f"{LOG}/sensitivity.log",

@@ -1,5 +1,4 @@
 # One bucket of twins: genotype and activity (ancestry and outside calls chosen), physiology, priors.
-TWIN_CODE = ("pharmtwin.genome.merge", "pharmtwin.genome.select", "pharmtwin.body.physiology")
 TWIN_SETTINGS = ("genome.activity_map", "genome.phenotype_scheme")
 
 
@@ -9,7 +8,6 @@ def calls_of(keys):
 
 rule twins:
     input:
-        ancient(FINDINGS),
         ancient(setting("paths.twins", "")),
         calls=lambda wc: calls_of(PLAN.bucket_vcfs(wc.bucket)),
     output:
@@ -20,7 +18,7 @@ rule twins:
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
         settings=settings_digest(config, *TWIN_SETTINGS),
-        code=code_digest(*TWIN_CODE),
+        code=script_digest("twins"),
         facts=facts_digest("genes", "physiology"),
     log:
         f"{LOG}/twins/{{bucket}}.log",
@@ -39,13 +37,12 @@ rule twins:
 # What is known of somebody of whom nothing is known: pooled genotype frequencies, reference bodies.
 rule reference:
     input:
-        ancient(FINDINGS),
     output:
         body=f"{OUT}/reference/body.parquet",
         priors=f"{OUT}/reference/priors.parquet",
     params:
         settings=settings_digest(config, "genome.activity_map"),
-        code=code_digest(*TWIN_CODE),
+        code=script_digest("reference"),
         facts=facts_digest("genes", "physiology"),
     log:
         f"{LOG}/reference.log",

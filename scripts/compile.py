@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pharmtwin.engine.warmup import warm_up
+from pharmtwin.core.warmup import warm_up
 from pharmtwin.tables import write_text
 from pharmtwin.workflow.job import start
 

@@ -11,7 +11,8 @@ log = start(snakemake)
 config = snakemake.config
 predictions = read_tables("predictions", [Path(p) for p in snakemake.input.predictions])
 published = read_table("published", Path(snakemake.input.published[0])) if snakemake.input.published else None
-table = accuracy(predictions, published, config["data_kind"], config["master_seed"])
+kind = "real" if config["data_kind"] == "real" else "synthetic"
+table = accuracy(predictions, published, kind, config["master_seed"])
 write_table("accuracy", table, Path(snakemake.output.accuracy))
-write_text(Path(snakemake.output.verdict), verdict(table, config["data_kind"]) + "\n")
+write_text(Path(snakemake.output.verdict), verdict(table, kind) + "\n")
 log.info("%d figures", len(table))

@@ -19,7 +19,9 @@ outside = given.structure_calls[given.structure_calls.twin_id.isin(plan.sampled)
 frames = genome_frames(list(snakemake.input.calls), plan.vcf_of)
 _, activity, _ = genotype_of(frames, twins, outside, config["genome"], config["paths"]["structure_calls"])
 base = assemble(drug, physiology(twins))
-tables, posterior = fit_study(drug, base, given.events, activity, config["fit"], config["master_seed"], snakemake.threads, log)
+tables, posterior = fit_study(
+    drug, base, given.events, activity, config["fit"], config["master_seed"], snakemake.threads, log
+)
 for name, frame, path in (
     ("fit_summary", tables.summary, snakemake.output.summary),
     ("fit_diagnostics", tables.diagnostics, snakemake.output.diagnostics),

@@ -11,7 +11,9 @@ log = start(snakemake)
 config, bucket = snakemake.config, snakemake.wildcards.bucket
 given = study(config)
 events = in_bucket(given.events, bucket, config["buckets"])
-tables = predict_bucket(read_inputs(snakemake.input, config), events, scenarios_of(given.scenarios), config, f"pbpk/{bucket}", log)
+tables = predict_bucket(
+    read_inputs(snakemake.input, config), events, scenarios_of(given.scenarios), config, f"pbpk/{bucket}", log
+)
 for name, path in (
     ("exposure", snakemake.output.exposure),
     ("profiles", snakemake.output.profiles),

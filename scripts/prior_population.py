@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from pharmtwin.core.drug import load_drug
-from pharmtwin.inference.stage import drug_file_population
+from pharmtwin.core.priors import drug_file_population
 from pharmtwin.tables import schema, write_table
 from pharmtwin.workflow.job import start
 

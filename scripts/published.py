@@ -8,9 +8,9 @@ from pharmtwin.body.physiology import physiology
 from pharmtwin.core.assembly import assemble
 from pharmtwin.core.draws import Population
 from pharmtwin.core.drug import load_drug
+from pharmtwin.core.priors import drug_file_population
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.groups import group_activity
-from pharmtwin.inference.stage import drug_file_population
 from pharmtwin.pbpk.published import covariates, simulate_groups
 from pharmtwin.pbpk.stage import settings_of
 from pharmtwin.tables import read_table, write_table

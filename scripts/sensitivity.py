@@ -16,7 +16,9 @@ drug = load_drug(config["drug"])
 scenario = next(s for s in scenarios_of(study(config).scenarios) if s.name == option["scenario"])
 base = assemble(drug, read_table("body", Path(snakemake.input.reference_body)))
 person = base[f"population_{option['reference_sex']}"]
-activity = float(relative_clearance([option["reference_activity_score"]], config["genome"]["activity_map"], "CYP2D6")[0])
+activity = float(
+    relative_clearance([option["reference_activity_score"]], config["genome"]["activity_map"], "CYP2D6")[0]
+)
 morris, sobol, checks = analyse(person, drug, activity, scenario, option, config["pbpk"], config["master_seed"], log)
 write_table("morris", morris, Path(snakemake.output.morris))
 write_table("sobol", sobol, Path(snakemake.output.sobol))

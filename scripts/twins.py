@@ -19,7 +19,9 @@ outside = in_bucket(given.structure_calls, bucket, config["buckets"])
 frames = genome_frames(list(snakemake.input.calls), make_plan(config).vcf_of)
 genotype, activity, findings = genotype_of(frames, twins, outside, config["genome"], config["paths"]["structure_calls"])
 body = physiology(twins)
-findings += physiology_findings(twins, config["paths"]["twins"]) + site_findings(frames, twins, config["paths"]["twins"])
+findings += physiology_findings(twins, config["paths"]["twins"]) + site_findings(
+    frames, twins, config["paths"]["twins"]
+)
 log.info("%d twins, %d findings", len(twins), len(findings))
 write_table("genotype", genotype, Path(snakemake.output.genotype))
 write_table("body", body, Path(snakemake.output.body))

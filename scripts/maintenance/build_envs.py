@@ -27,7 +27,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "genome": (*TABLES, "scipy", "cyvcf2", "pysam"),
     "body": (*TABLES, "scipy", "cyvcf2", "pysam"),
     "pbpk": (*MODEL, "cyvcf2", "pysam"),
-    "fit": (*MODEL, "pymc", "nutpie", "arviz", "h5netcdf", "h5py"),
+    "fit": (*MODEL, "cyvcf2", "pysam", "pymc", "nutpie", "arviz", "h5netcdf", "h5py"),
     "sensitivity": (*MODEL, "salib"),
     "report": (*TABLES, "jinja2"),
 }

@@ -68,7 +68,10 @@ def main(name: str) -> None:
     for k, parameter in enumerate(FREE):
         value = drug.formulation("IR")["MTT"].value if parameter == "MTT" else drug[KEYS[parameter]]
         print(f"{parameter:14s} {value * np.exp(fit.x[k]):10.4g}  se(log) {np.sqrt(covariance[k, k]):.2f}")
-    each = [np.mean(np.abs(r)) * np.sqrt(len(r)) for r in np.split(fit.fun[len(FREE) :], np.cumsum([len(d) for d in data])[:-1])]
+    each = [
+        np.mean(np.abs(r)) * np.sqrt(len(r))
+        for r in np.split(fit.fun[len(FREE) :], np.cumsum([len(d) for d in data])[:-1])
+    ]
     print(f"GMFE over {len(data)} building profiles: {np.exp(np.mean(each)):.2f}")
 
 

@@ -130,7 +130,12 @@ def test_shipped_drugs_load_and_an_unknown_one_names_them() -> None:
 def test_seeds_come_from_names() -> None:
     a = generator(1, "gfr", "t1").random(4)
     np.testing.assert_array_equal(a, generator(1, "gfr", "t1").random(4))
-    others = [generator(2, "gfr", "t1"), generator(1, "fit", "t1"), generator(1, "gfr", "t2"), generator(1, "t1", "gfr")]
+    others = [
+        generator(2, "gfr", "t1"),
+        generator(1, "fit", "t1"),
+        generator(1, "gfr", "t2"),
+        generator(1, "t1", "gfr"),
+    ]
     assert all(not np.isclose(a, g.random(4)).any() for g in others)
     assert seed_sequence(7, "a", "bc").entropy != seed_sequence(7, "ab", "c").entropy
 
@@ -257,7 +262,9 @@ def test_twin_model_uses_its_joint_draws(inputs: Inputs) -> None:
 def test_missing_prior_is_named(inputs: Inputs) -> None:
     gone = inputs.priors[~((inputs.priors.twin_id == "b") & (inputs.priors.parameter == "GFR"))]
     with pytest.raises(KeyError, match="GFR for twin b"):
-        parameter_draws(Inputs(inputs.drug, inputs.base, gone, inputs.population, inputs.twin_draws), "b", "covariates", 5, 1)
+        parameter_draws(
+            Inputs(inputs.drug, inputs.base, gone, inputs.population, inputs.twin_draws), "b", "covariates", 5, 1
+        )
 
 
 # ---------------------------------------------------------------- exposure
@@ -333,7 +340,13 @@ def test_summary_counts_failed_draws_and_never_fills_them() -> None:
     assert frame.loc["AUCtau", "hi90"] == pytest.approx(24 * np.quantile(left, 0.95))
     assert conform("profiles", pd.DataFrame(profiles)).q05.iloc[0] == pytest.approx(np.quantile(left, 0.05))
     with pytest.raises(RuntimeError, match="all 11 solves of twin t in scenario s"):
-        summarise("t", s, "covariates", t, Trajectories(values * np.nan, np.arange(12) * n, solved.final_state, flag + 3, flag))
+        summarise(
+            "t",
+            s,
+            "covariates",
+            t,
+            Trajectories(values * np.nan, np.arange(12) * n, solved.final_state, flag + 3, flag),
+        )
 
 
 def test_scenarios_and_quantiles() -> None:
@@ -356,7 +369,9 @@ def bodies() -> pd.DataFrame:
     return physiology(twins)
 
 
-def test_arterial_branches_sum_to_cardiac_output(bodies: pd.DataFrame, load: Callable[[Any], Drug], drug_file: Any) -> None:
+def test_arterial_branches_sum_to_cardiac_output(
+    bodies: pd.DataFrame, load: Callable[[Any], Drug], drug_file: Any
+) -> None:
     names = whole_body().parameter_names
     for p in assemble(load(drug_file), bodies).values():
         v = dict(zip(names, p))
@@ -365,7 +380,9 @@ def test_arterial_branches_sum_to_cardiac_output(bodies: pd.DataFrame, load: Cal
         assert all(np.isfinite(p)) and min(v[n] for n in names if n[0] in "VQK") > 0
 
 
-def test_assembly_scales_enzymes_with_the_liver(bodies: pd.DataFrame, load: Callable[[Any], Drug], drug_file: Any) -> None:
+def test_assembly_scales_enzymes_with_the_liver(
+    bodies: pd.DataFrame, load: Callable[[Any], Drug], drug_file: Any
+) -> None:
     drug = load(drug_file)
     row = bodies[bodies.twin_id == "m"].set_index("quantity")["value"]
     one, two = (dict(zip(whole_body().parameter_names, base_parameters(drug, row, m))) for m in (1.8, 0.9))

@@ -81,7 +81,9 @@ def test_infusion_is_the_one_compartment_formula(one_compartment: Model, engine:
 
 @engines
 @pytest.mark.parametrize(("dose", "vmax", "km"), [(100.0, 6.0, 0.3), (2.0, 6.0, 0.3), (100.0, 2.0, 40.0)])
-def test_michaelis_menten_is_lambert_w(one_compartment: Model, engine: str, dose: float, vmax: float, km: float) -> None:
+def test_michaelis_menten_is_lambert_w(
+    one_compartment: Model, engine: str, dose: float, vmax: float, km: float
+) -> None:
     times = np.linspace(0.0, 24.0, 49)
     batch = pack(one_compartment, [np.array([KA, 0.0, V, vmax, km])], [[Dose(0.0, dose, "iv")]], [times])
     got = simulate(one_compartment, batch, engine=engine, rtol=1e-9).of(0)[1:, 0]
@@ -178,7 +180,9 @@ def test_segments_equal_chained_runs_and_the_formula(one_compartment: Model, eng
     at5 = 4.0 * np.exp(-5 * k1)
     at9 = at5 * np.exp(-4 * k2)
     after = (at9 * 25.0 + 30.0) / 50.0 * np.exp(-5 * k3)
-    np.testing.assert_allclose(one.of(0)[:, 0], [4 * np.exp(-2 * k1), at5, at5 * np.exp(-2 * k2), at9, after], rtol=1e-7)
+    np.testing.assert_allclose(
+        one.of(0)[:, 0], [4 * np.exp(-2 * k1), at5, at5 * np.exp(-2 * k2), at9, after], rtol=1e-7
+    )
     state, t = None, 0.0
     for k, end in enumerate((5.0, 9.0, 14.0)):
         given = [[dose], [], [Dose(9.0, 30.0, "iv")]][k]
@@ -199,7 +203,9 @@ def test_ragged_batch_equals_single_runs(one_compartment: Model, engine: str) ->
     assert [len(whole.of(k)) for k in range(3)] == [2, 11, 1]
     np.testing.assert_allclose(whole.of(0)[:, 0], 8.0 / V * np.exp(-CL / V * times[0]), rtol=1e-5)
     for k in range(3):
-        single = pack(one_compartment, P[k : k + 1], regimens[k : k + 1], times[k : k + 1], state0[k : k + 1], starts[k : k + 1])
+        single = pack(
+            one_compartment, P[k : k + 1], regimens[k : k + 1], times[k : k + 1], state0[k : k + 1], starts[k : k + 1]
+        )
         alone = simulate(one_compartment, single, engine=engine)
         np.testing.assert_array_equal(alone.of(0), whole.of(k))
         np.testing.assert_array_equal(alone.final_state[0], whole.final_state[k])

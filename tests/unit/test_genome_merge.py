@@ -18,7 +18,8 @@ def file(*rows: tuple[str, str, str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
         [
             {
                 "sample": s, "gene": g, "n_sites": 10, "n_observed": n, "n_reference_by_declaration": 0,
-                "n_not_assayed": 10 - n, "not_assayed": "", "phasing": "gt", "structure": "not_assessed", "unexplained": 0,
+                "n_not_assayed": 10 - n, "not_assayed": "", "phasing": "gt", "structure": "not_assessed",
+                "unexplained": 0,
             }
             for s, g, _, n in rows
         ]

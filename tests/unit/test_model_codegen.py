@@ -137,7 +137,9 @@ def test_products_and_parameter_derivatives(body: SimpleNamespace, vector: Calla
         np.testing.assert_allclose(mixed[1 + m] - 7.0, exact, rtol=1e-9, atol=1e-12 * max(1.0, np.abs(exact).max()))
 
 
-def test_observables_and_their_tangents(body: SimpleNamespace, vector: Callable[..., Any], body_values: dict[str, float]) -> None:
+def test_observables_and_their_tangents(
+    body: SimpleNamespace, vector: Callable[..., Any], body_values: dict[str, float]
+) -> None:
     y, p = body_point(vector, 4)
     model = whole_body()
     value = dict(zip(model.parameter_names, p))

@@ -30,7 +30,9 @@ CENTRAL = Module(
 )
 
 
-def build(*more: Module, central: Module = CENTRAL, observables: tuple[str, ...] = ("C",), **kw: tuple[str, ...]) -> Model:
+def build(
+    *more: Module, central: Module = CENTRAL, observables: tuple[str, ...] = ("C",), **kw: tuple[str, ...]
+) -> Model:
     return compose("test", [central, *more], list(observables), **kw)
 
 
@@ -68,7 +70,14 @@ def test_equations_of_a_composed_model() -> None:
             ("flux", "'out'", "central", "twice"),
         ),
         (
-            Module("loop", definitions=(Definition("a", "b + 1", "1", ""), Definition("b", "c*2", "1", ""), Definition("c", "a", "1", ""))),
+            Module(
+                "loop",
+                definitions=(
+                    Definition("a", "b + 1", "1", ""),
+                    Definition("b", "c*2", "1", ""),
+                    Definition("c", "a", "1", ""),
+                ),
+            ),
             ("circular", "a -> b -> c -> a"),
         ),
         (Module("selfish", definitions=(Definition("a", "a + 1", "1", ""),)), ("circular", "a -> a")),
@@ -79,7 +88,12 @@ def test_equations_of_a_composed_model() -> None:
             ("gift", "maker", "create or destroy mass"),
         ),
         (
-            Module("eater", states=(State("E", "mg", "not conserved"),), fluxes=(Flux("bite", "k*A", "mg/h", "A", "E"),), needs=(Port("k", "1/h"), Port("A", "mg"))),
+            Module(
+                "eater",
+                states=(State("E", "mg", "not conserved"),),
+                fluxes=(Flux("bite", "k*A", "mg/h", "A", "E"),),
+                needs=(Port("k", "1/h"), Port("A", "mg")),
+            ),
             ("bite", "eater", "create or destroy mass"),
         ),
         (
@@ -91,11 +105,23 @@ def test_equations_of_a_composed_model() -> None:
         (Module("pump", dose_targets=(("iv", "A_out"),)), ("iv",)),
     ],
     ids=[
-        "dangling port", "unit of a port", "name twice", "name of another kind", "flux twice", "circle", "circle of one",
-        "unknown symbol", "symbol without a port", "mass from nothing", "mass to nothing", "unit of a flux",
-        "flux to nowhere", "dose to nowhere", "route twice",
+        "dangling port",
+        "unit of a port",
+        "name twice",
+        "name of another kind",
+        "flux twice",
+        "circle",
+        "circle of one",
+        "unknown symbol",
+        "symbol without a port",
+        "mass from nothing",
+        "mass to nothing",
+        "unit of a flux",
+        "flux to nowhere",
+        "dose to nowhere",
+        "route twice",
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_refused_by_name(spoilt: Module, words: tuple[str, ...]) -> None:
     with pytest.raises(ModelError) as error:
         build(spoilt)

@@ -22,7 +22,16 @@ def profiles(n: int = 3) -> pd.DataFrame:
 
 
 def findings(*values: str) -> pd.DataFrame:
-    row = {"severity": "error", "file": "a.tsv", "row": 2, "column": "sex", "what": "a", "why": "b", "fix": "c", "rule": "r"}
+    row = {
+        "severity": "error",
+        "file": "a.tsv",
+        "row": 2,
+        "column": "sex",
+        "what": "a",
+        "why": "b",
+        "fix": "c",
+        "rule": "r",
+    }
     return pd.DataFrame([row | {"value": v} for v in values])
 
 
@@ -57,7 +66,24 @@ def test_tsv_keeps_every_digit(tmp_path: Path) -> None:
 def test_text_survives_as_written(tmp_path: Path, suffix: str) -> None:
     """A pseudonym may look like a number or like a missing value; a finding shows a cell as the user wrote it."""
     path = tmp_path / f"x{suffix}"
-    ids = ["007", "7", "7.0", "1e5", "True", "NA", "nan", "null", "None", "N/A", "-", 'quo"te', "tab\there", "line\nbreak", "ü", " x "]
+    ids = [
+        "007",
+        "7",
+        "7.0",
+        "1e5",
+        "True",
+        "NA",
+        "nan",
+        "null",
+        "None",
+        "N/A",
+        "-",
+        'quo"te',
+        "tab\there",
+        "line\nbreak",
+        "ü",
+        " x ",
+    ]
     frame = profiles(len(ids)).assign(twin_id=ids)
     write_table("profiles", frame, path)
     assert read_table("profiles", path).twin_id.tolist() == ids
@@ -105,7 +131,14 @@ def test_a_fraction_is_no_integer() -> None:
 
 def test_a_word_is_no_truth_value() -> None:
     frame = pd.DataFrame(
-        {"stage": ["p"], "run": ["a"], "state": ["C"], "max_relative_difference": [0.0], "limit": [1.0], "passed": ["False"]}
+        {
+            "stage": ["p"],
+            "run": ["a"],
+            "state": ["C"],
+            "max_relative_difference": [0.0],
+            "limit": [1.0],
+            "passed": ["False"],
+        }
     )
     with pytest.raises(TableError, match="passed"):
         conform("solver_check", frame)

@@ -34,7 +34,9 @@ STATES = whole_body().state_names
 PLASMA_AUC = whole_body().observable_names.index("AUC")
 
 
-def end_states(p: Floats, doses: list[Dose], ends: list[float], engine: str = "rosenbrock", rtol: float = 1e-9) -> Floats:
+def end_states(
+    p: Floats, doses: list[Dose], ends: list[float], engine: str = "rosenbrock", rtol: float = 1e-9
+) -> Floats:
     """Final states of one run an end time."""
     model, n = whole_body(), len(ends)
     solved = simulate(model, pack(model, [p] * n, [doses] * n, [np.array([e]) for e in ends]), engine=engine, rtol=rtol)

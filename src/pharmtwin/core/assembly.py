@@ -74,10 +74,13 @@ def base_parameters(drug: Drug, body: Mapping[str, float], liver_mass_kg: float)
 def assemble(drug: Drug, body: pd.DataFrame) -> dict[str, Floats]:
     """Base parameter vectors of all twins of a table ``body`` (long), by twin_id."""
     wide = body.pivot(index="twin_id", columns="quantity", values="value")
-    density = float(fact_table("physiology/reference_organs.tsv").query("organ == 'liver'")["density_kg_per_L"].iloc[0])
-    return {
-        str(twin): base_parameters(drug, row.to_dict(), row["V_liver"] * density) for twin, row in wide.iterrows()
-    }
+    organs = fact_table("physiology/reference_organs.tsv")
+    density = float(organs.loc[organs["organ"] == "liver", "density_kg_per_L"].iloc[0])
+    out = {}
+    for twin, row in wide.iterrows():
+        quantities = {str(k): float(v) for k, v in row.items()}
+        out[str(twin)] = base_parameters(drug, quantities, quantities["V_liver"] * density)
+    return out
 
 
 def individual_columns() -> list[int]:

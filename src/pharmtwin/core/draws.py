@@ -70,7 +70,7 @@ def prior_population(
 
 def choose_components(rng: np.random.Generator, weight: Floats, n: int) -> NDArray[np.int64]:
     """Component of each draw, stratified: shares match the weights up to one draw."""
-    points = (rng.permutation(n) + rng.random(n)) / n
+    points = (rng.permutation(n) + rng.random()) / n
     return np.searchsorted(np.cumsum(weight / weight.sum()), points, side="right").clip(max=len(weight) - 1)
 
 

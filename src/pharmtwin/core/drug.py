@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ def known_drugs() -> list[str]:
     return sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _value(where: str, raw: Any, unit: str, variable: bool, problems: list[str]) -> Value:
     if not isinstance(raw, dict) or "value" not in raw:
         problems.append(f"{where}: missing (need value, unit {unit}, source)")
@@ -88,11 +97,11 @@ def _value(where: str, raw: Any, unit: str, variable: bool, problems: list[str])
         problems.append(f"{where}: unit is {raw.get('unit')!r}, must be {unit!r}")
     if not raw.get("source"):
         problems.append(f"{where}: no source")
-    if not isinstance(raw["value"], int | float):
+    if not _is_number(raw["value"]):
         problems.append(f"{where}: value {raw['value']!r} is not a number")
-    if variable and not all(isinstance(raw.get(k), int | float) and raw[k] > 0 for k in ("uncertainty", "between_subject")):
+    if variable and not all(_is_number(raw.get(k)) and raw[k] > 0 for k in ("uncertainty", "between_subject")):
         problems.append(f"{where}: needs uncertainty and between_subject (sd of the logarithm, > 0)")
-    number = float(raw["value"]) if isinstance(raw["value"], int | float) else float("nan")
+    number = float(raw["value"]) if _is_number(raw["value"]) else float("nan")
     return Value(number, unit, str(raw.get("source", "")), raw.get("uncertainty"), raw.get("between_subject"))
 
 
@@ -106,19 +115,19 @@ def load_drug(name: str, base: Path = Path(".")) -> Drug:
     path = drug_path(name, base)
     if not path.exists():
         raise FileNotFoundError(f"no drug file {name}; shipped drugs: {', '.join(known_drugs())}")
-    raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    raw = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
     problems: list[str] = []
     values = {}
     for key, unit in REQUIRED.items():
         section, leaf = key.split(".")
-        values[key] = _value(key, (raw.get(section) or {}).get(leaf), unit, key in VARIABLE, problems)
-    kind = (raw.get("physicochemistry") or {}).get("kind")
+        values[key] = _value(key, _mapping(raw.get(section)).get(leaf), unit, key in VARIABLE, problems)
+    kind = _mapping(raw.get("physicochemistry")).get("kind")
     if kind not in ("base", "acid", "neutral"):
         problems.append("physicochemistry.kind: must be base, acid or neutral")
     formulations = {}
-    for form, spec in ((raw.get("absorption") or {}).get("formulations") or {}).items():
+    for form, spec in _mapping(_mapping(raw.get("absorption")).get("formulations")).items():
         formulations[form] = {
-            k: _value(f"absorption.formulations.{form}.{k}", (spec or {}).get(k), unit, k == "MTT", problems)
+            k: _value(f"absorption.formulations.{form}.{k}", _mapping(spec).get(k), unit, k == "MTT", problems)
             for k, unit in FORMULATION.items()
         }
     if "IR" not in formulations:

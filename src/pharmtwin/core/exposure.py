@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.engine.run import Dose, Trajectories
+from pharmtwin.tables import records
 
 Floats = NDArray[np.float64]
 NG_ML = 1000.0  # ng/mL in one mg/L
@@ -53,7 +54,7 @@ def scenarios_of(frame: pd.DataFrame) -> list[Scenario]:
     """Scenarios of the canonical table."""
     return [
         Scenario(str(r.scenario), float(r.dose_mg), float(r.interval_h), int(r.n_doses), str(r.route))
-        for r in frame.itertuples()
+        for r in records(frame)
     ]
 
 

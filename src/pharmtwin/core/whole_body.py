@@ -10,6 +10,7 @@ its artery and the outflow of gut, spleen and pancreas, and cardiac output is th
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 from pharmtwin.model.description import Definition, Flux, Model, Module, Parameter, Port, State, compose
 
@@ -46,9 +47,7 @@ def organ(name: str) -> Module:
         ),
         definitions=(
             Definition(f"C_{name}", f"A_{name}/V_{name}", "mg/L", f"concentration in {name}"),
-            Definition(
-                f"E_{name}", f"A_{name}/V_{name}*B_P/(Kp_{name}*Kp_scale)", "mg/L", f"blood leaving {name}"
-            ),
+            Definition(f"E_{name}", f"A_{name}/V_{name}*B_P/(Kp_{name}*Kp_scale)", "mg/L", f"blood leaving {name}"),
         ),
         fluxes=(
             Flux(f"into_{name}", f"Q_{name}*{inflow}", "mg/h", source, f"A_{name}"),
@@ -92,10 +91,7 @@ def absorption() -> Module:
     """
     chain = [f"A_transit{i}" for i in range(1, N_TRANSIT + 1)]
     ktr = f"{N_TRANSIT}/MTT"
-    fluxes = [
-        Flux(f"transit{i}", f"{ktr}*{a}", "mg/h", a, b)
-        for i, (a, b) in enumerate(zip(chain, chain[1:], strict=False), start=1)
-    ]
+    fluxes = [Flux(f"transit{i}", f"{ktr}*{a}", "mg/h", a, b) for i, (a, b) in enumerate(pairwise(chain), start=1)]
     fluxes += [
         Flux("absorbed", f"F_a*{ktr}*{chain[-1]}", "mg/h", chain[-1], "A_gut"),
         Flux("not_absorbed", f"(1 - F_a)*{ktr}*{chain[-1]}", "mg/h", chain[-1], "A_faeces"),

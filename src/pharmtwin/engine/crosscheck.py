@@ -80,6 +80,6 @@ def crosscheck(
                 "max_relative_difference": worst, "limit": limit, "passed": worst <= limit,
             }
         )  # fmt: skip
-        if worst > limit:
+        if not worst <= limit:  # NaN fails too
             raise EnginesDisagree(f"{stage}, {labels[k]}: {where} differs by {worst:.2g} (limit {limit:g})")
     return pd.DataFrame(rows)

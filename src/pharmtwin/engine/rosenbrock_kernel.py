@@ -129,7 +129,22 @@ def dense(theta, y0, y1, D, w, k, out):
 
 @njit(**JIT)
 def solve_twin(
-    P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, y_start, rtol, atol, max_steps, tangents, out, out_s, y_end, stat
+    P,
+    seg_t,
+    ev_t,
+    ev_state,
+    ev_amount,
+    ev_kind,
+    times,
+    y_start,
+    rtol,
+    atol,
+    max_steps,
+    tangents,
+    out,
+    out_s,
+    y_end,
+    stat,
 ):
     """Integrate one twin to its last output time.
 
@@ -253,7 +268,26 @@ def solve_twin(
 
 @njit(**JIT)
 def solve_batch(
-    P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, ev_0, times, t_0, y0, rtol, atol, max_steps, tangents, out, out_s, y_end, stat, flag
+    P,
+    seg_t,
+    seg_0,
+    ev_t,
+    ev_state,
+    ev_amount,
+    ev_kind,
+    ev_0,
+    times,
+    t_0,
+    y0,
+    rtol,
+    atol,
+    max_steps,
+    tangents,
+    out,
+    out_s,
+    y_end,
+    stat,
+    flag,
 ):
     """Many twins with ragged segments, events and output times (offsets seg_0, ev_0, t_0 of length n + 1)."""
     for k in range(y0.shape[0]):

@@ -100,6 +100,8 @@ def pack(
     state0 : (n_runs, n_states) initial states; default the model's.
     segment_times : start times (h) of each run's segments; default [0.].
 
+    A running infusion is not part of the state: a resumed run needs its rest as a new dose.
+
     Raises
     ------
     ValueError : shapes that do not fit, unsorted times, a dose before the start.
@@ -112,7 +114,9 @@ def pack(
     ev: list[list[tuple[float, int, float, int]]] = []
     for k, regimen in enumerate(regimens):
         if rows[k].shape != (len(starts[k]), len(model.parameters)):
-            raise ValueError(f"run {k}: parameters have shape {rows[k].shape}, need {(len(starts[k]), len(model.parameters))}")
+            raise ValueError(
+                f"run {k}: parameters have shape {rows[k].shape}, need {(len(starts[k]), len(model.parameters))}"
+            )
         if np.any(np.diff(times[k]) < 0):
             raise ValueError(f"run {k}: output times are not sorted")
         items: list[tuple[float, int, float, int]] = []
@@ -174,7 +178,10 @@ def _rosenbrock(model: Model, batch: Batch, with_tangents: bool, rtol: float) ->
         flag,
     )
     for k in np.flatnonzero(flag):
-        values[batch.t_0[k] : batch.t_0[k + 1]] = np.nan
+        mine = slice(batch.t_0[k], batch.t_0[k + 1])
+        values[mine] = np.nan
+        if with_tangents:
+            tangents[mine] = np.nan
     return Trajectories(values, batch.t_0, final, flag, stat[:, 0], tangents if with_tangents else None)
 
 

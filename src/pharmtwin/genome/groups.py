@@ -6,7 +6,7 @@ import pandas as pd
 
 from pharmtwin.genome.phenotype import relative_clearance
 from pharmtwin.genome.select import population_activity
-from pharmtwin.tables import conform
+from pharmtwin.tables import conform, records
 
 EXTENSIVE = (1.0, 2.25)  # activity scores that older papers called extensive metabolisers
 
@@ -25,7 +25,7 @@ def group_activity(groups: pd.DataFrame, map_name: str, gene: str = "CYP2D6", an
                 pairs[a + b] = pairs.get(a + b, 0.0) + p * q
     total = sum(pairs.values())
     rows = []
-    for g in groups.itertuples():
+    for g in records(groups):
         if pd.notna(g.activity_score):
             mixture = {float(g.activity_score): 1.0}
         elif g.group == "EM":
@@ -35,8 +35,8 @@ def group_activity(groups: pd.DataFrame, map_name: str, gene: str = "CYP2D6", an
         for score, weight in sorted(mixture.items()):
             rows.append(
                 {
-                    "twin_id": g.profile, "parameter": f"activity.{gene}", "component": f"AS={score:g}", "weight": weight,
-                    "family": "point", "location": float(relative_clearance([score], map_name, gene)[0]), "scale": 0.0,
+                    "twin_id": g.profile, "parameter": f"activity.{gene}", "component": f"AS={score:g}",
+                    "weight": weight,                     "family": "point", "location": float(relative_clearance([score], map_name, gene)[0]), "scale": 0.0,
                     "unit": "1", "source": f"published group; activity score to clearance by map {map_name}",
                 }
             )  # fmt: skip

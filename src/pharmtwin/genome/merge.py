@@ -26,7 +26,8 @@ def merge_files(frames: Frames, twins: pd.DataFrame) -> tuple[pd.DataFrame, pd.D
     ------
     KeyError : a twin names a file that is not in ``frames``.
     """
-    calls_out, sites_out = [], []
+    calls_out: list[pd.DataFrame] = []
+    sites_out: list[pd.DataFrame] = []
     for files, mine in twins[twins["vcf"] != ""].groupby("vcf", sort=True):
         parts = str(files).split(";")
         missing = [p for p in parts if p not in frames]
@@ -34,7 +35,9 @@ def merge_files(frames: Frames, twins: pd.DataFrame) -> tuple[pd.DataFrame, pd.D
             raise KeyError(f"no calls for {missing}")
         wanted = set(mine["sample"])
         sites = pd.concat([frames[p][1].assign(_file=p) for p in parts], ignore_index=True)
-        sites = sites[sites["sample"].isin(wanted)].sort_values(["sample", "gene", "n_observed", "_file"], kind="stable")
+        sites = sites[sites["sample"].isin(wanted)].sort_values(
+            ["sample", "gene", "n_observed", "_file"], kind="stable"
+        )
         best = sites.groupby(["sample", "gene"], sort=True).tail(1)
         calls = pd.concat([frames[p][0].assign(_file=p) for p in parts], ignore_index=True)
         calls = calls.merge(best[["sample", "gene", "_file"]], on=["sample", "gene", "_file"])
@@ -43,7 +46,7 @@ def merge_files(frames: Frames, twins: pd.DataFrame) -> tuple[pd.DataFrame, pd.D
     renamed = twins.assign(sample=(twins["vcf"] + "#" + twins["sample"]).where(twins["vcf"] != "", twins["sample"]))
     empty = next(iter(frames.values())) if frames else (pd.DataFrame(), pd.DataFrame())
     return (
-        pd.concat(calls_out, ignore_index=True) if calls_out else empty[0],
-        pd.concat(sites_out, ignore_index=True) if sites_out else empty[1],
+        pd.concat(calls_out, ignore_index=True) if calls_out else empty[0].iloc[:0],
+        pd.concat(sites_out, ignore_index=True) if sites_out else empty[1].iloc[:0],
         renamed,
     )

@@ -11,7 +11,7 @@ from pharmtwin.findings import Finding
 from pharmtwin.genome.merge import Frames, merge_files
 from pharmtwin.genome.phenotype import relative_clearance
 from pharmtwin.genome.select import activity_priors, population_activity, select_calls
-from pharmtwin.tables import conform
+from pharmtwin.tables import conform, records
 
 GENE = "CYP2D6"
 
@@ -38,23 +38,34 @@ def site_findings(frames: Frames, twins: pd.DataFrame, file: str) -> list[Findin
     _, sites, renamed = merge_files(frames, twins[["twin_id", "vcf", "sample", "ancestry"]])
     rows = renamed.merge(sites, on="sample").merge(twins[["twin_id", "row"]], on="twin_id")
     out = []
-    for r in rows.itertuples():
+    for r in records(rows):
         if r.unexplained:
             out.append(
                 Finding.create(
-                    "genome.unexplained", file, f"{r.gene}: {r.unexplained} variants that no star allele explains",
-                    "the named allele may not be the whole truth", "look at the gene by hand or give an outside call",
-                    row=int(r.row), column="sample", value=r.twin_id, severity="warning",
-                )  # fmt: skip
+                    "genome.unexplained",
+                    file,
+                    f"{r.gene}: {r.unexplained} variants that no star allele explains",
+                    "the named allele may not be the whole truth",
+                    "look at the gene by hand or give an outside call",
+                    row=int(r.row),
+                    column="sample",
+                    value=r.twin_id,
+                    severity="warning",
+                )
             )
         if r.n_not_assayed:
             out.append(
                 Finding.create(
-                    "genome.not_assayed", file, f"{r.gene}: {r.n_not_assayed} of {r.n_sites} positions not assayed",
+                    "genome.not_assayed",
+                    file,
+                    f"{r.gene}: {r.n_not_assayed} of {r.n_sites} positions not assayed",
                     "they are not taken as reference; the diplotype posterior is wider",
                     "include the positions in the export, or declare absent positions as reference",
-                    row=int(r.row), column="sample", value=r.twin_id, severity="note",
-                )  # fmt: skip
+                    row=int(r.row),
+                    column="sample",
+                    value=r.twin_id,
+                    severity="note",
+                )
             )
     return out
 
@@ -70,8 +81,8 @@ def population_priors(twin_ids: Sequence[str], map_name: str) -> pd.DataFrame:
     relative = relative_clearance(ordered, map_name, GENE)
     rows = [
         {
-            "twin_id": t, "parameter": f"activity.{GENE}", "component": f"AS={s:g}", "weight": scores[s], "family": "point",
-            "location": float(relative[k]), "scale": 0.0, "unit": "1",
+            "twin_id": t, "parameter": f"activity.{GENE}", "component": f"AS={s:g}", "weight": scores[s],
+            "family": "point", "location": float(relative[k]), "scale": 0.0, "unit": "1",
             "source": f"pooled allele frequencies; activity score to clearance by map {map_name}",
         }
         for t in twin_ids

@@ -55,22 +55,23 @@ class FitData:
     cut_weight: dict[str, float]
 
 
-def activity_mixture(priors: pd.DataFrame, twin_id: str, minimum: float) -> tuple[Floats, Floats, tuple[str, ...], float]:
+def activity_mixture(
+    priors: pd.DataFrame, twin_id: str, minimum: float
+) -> tuple[Floats, Floats, tuple[str, ...], float]:
     """Activity components of one twin from table ``priors``; returns activity, weight, names, weight cut."""
     mine = priors[(priors.twin_id == twin_id) & (priors.parameter == "activity.CYP2D6")]
     if mine.empty:
         raise KeyError(f"twin {twin_id} has no CYP2D6 activity prior")
     # components of equal activity are one hypothesis for the concentrations (known and unknown function alike)
-    mine = mine.assign(name=mine.component.str.replace("unknown:", "")).groupby(["location", "name"], as_index=False)["weight"].sum()
-    activity, weight = mine.location.to_numpy(float), mine.weight.to_numpy(float)
+    named = mine.assign(name=mine.component.str.replace("unknown:", ""))
+    merged = pd.DataFrame(named.groupby(["location", "name"], as_index=False)["weight"].sum())
+    activity, weight = merged.location.to_numpy(float), merged.weight.to_numpy(float)
     keep = np.flatnonzero(weight >= minimum)
     cut = float(1.0 - weight[keep].sum())
-    return activity[keep], weight[keep] / weight[keep].sum(), tuple(mine.name.iloc[keep]), max(cut, 0.0)
+    return activity[keep], weight[keep] / weight[keep].sum(), tuple(merged["name"].iloc[keep]), max(cut, 0.0)
 
 
-def fit_data(
-    base: dict[str, Floats], events: pd.DataFrame, priors: pd.DataFrame, minimum_weight: float
-) -> FitData:
+def fit_data(base: dict[str, Floats], events: pd.DataFrame, priors: pd.DataFrame, minimum_weight: float) -> FitData:
     """Assemble the runs of all twins that have samples with use == fit (sorted by twin_id)."""
     samples = events[(events.evid == 0) & (events.use == "fit")]
     twins, cut = [], {}
@@ -84,9 +85,15 @@ def fit_data(
         doses = tuple(d for d in regimen(mine) if d.time < last)  # nothing after the last sample is solved
         twins.append(
             FitTwin(
-                str(twin_id), base[str(twin_id)], activity, weight, names, doses,
-                obs.time_h.to_numpy(float), obs.dv_ng_ml.to_numpy(float),
-            )  # fmt: skip
+                str(twin_id),
+                base[str(twin_id)],
+                activity,
+                weight,
+                names,
+                doses,
+                obs.time_h.to_numpy(float),
+                obs.dv_ng_ml.to_numpy(float),
+            )
         )
     runs = [(i, k) for i, t in enumerate(twins) for k in range(len(t.activity))]
     batch = pack(

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from pharmtwin.core.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.core.whole_body import INDIVIDUAL
 from pharmtwin.inference.data import MG_PER_L, FitData
-from pharmtwin.inference.priors import OMEGA_SPREAD, PopulationPriors
 
 Floats = NDArray[np.float64]
 N_PAR = len(INDIVIDUAL)

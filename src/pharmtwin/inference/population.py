@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pharmtwin.core.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body_for_fit
 from pharmtwin.inference.data import MG_PER_L, FitData
 from pharmtwin.inference.laplace import Whitening, whiten
-from pharmtwin.inference.priors import OMEGA_SPREAD, PopulationPriors
 
 Floats = NDArray[np.float64]
 LABELS = {
@@ -33,6 +33,8 @@ LABELS = {
     "Kp_scale": ("Kp_scale", "factor on all tissue:plasma partition coefficients"),
     "MTT": ("MTT", "mean transit time of oral absorption"),
 }
+
+
 def build_model(data: FitData, priors: PopulationPriors, rtol: float) -> tuple[Any, Any, Whitening]:
     """The PyMC model in whitened coordinates (see ``laplace``), its solver operation and the affine map."""
     import pymc as pm
@@ -64,7 +66,8 @@ def build_model(data: FitData, priors: PopulationPriors, rtol: float) -> tuple[A
         pm.Potential("prior", -0.5 * (pt.sum(phi[: 2 * n_par + 1] ** 2) + pt.sum(z**2)))  # all N(0, 1)
         pm.Potential("jacobian", -pt.sum(affine.centring * pt.log(omega)))
         log_x = np.log(priors.typical) + theta + eta  # (twin, parameter)
-        concentration, _ = op(pt.exp(log_x)[data.twin_of_run] * activity)
+        solved: Any = op(pt.exp(log_x)[data.twin_of_run] * activity)
+        concentration = solved[0]
         residual = (data.log_observed - pt.log(concentration * MG_PER_L)) / sigma
         log_lik_obs = -0.5 * residual**2 - pt.log(sigma) - 0.5 * np.log(2 * np.pi)
         log_lik_run = pt.dot(pt.constant(sum_obs), log_lik_obs) + data.log_weight

@@ -12,11 +12,11 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from pharmtwin.core.draws import Population
+from pharmtwin.core.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.whole_body import INDIVIDUAL
 from pharmtwin.inference.data import MG_PER_L, FitData
 from pharmtwin.inference.population import LABELS, Draws, natural
-from pharmtwin.inference.priors import OMEGA_SPREAD, PopulationPriors
 
 Floats = NDArray[np.float64]
 LIMIT_RHAT, LIMIT_ESS, LIMIT_BFMI = 1.01, 400.0, 0.3
@@ -59,7 +59,7 @@ def summary(idata: Any, priors: PopulationPriors) -> pd.DataFrame:
         )  # fmt: skip
 
     def around(median: float, sd: float) -> tuple[float, float, float]:
-        return tuple(median * np.exp(sd * QUANTILE_90 * s) for s in (-1, 0, 1))  # type: ignore[return-value]
+        return tuple(median * np.exp(sd * QUANTILE_90 * s) for s in (-1, 0, 1))
 
     for k, p in enumerate(INDIVIDUAL):
         label, meaning = LABELS[p]
@@ -69,7 +69,8 @@ def summary(idata: Any, priors: PopulationPriors) -> pd.DataFrame:
     for k, p in enumerate(INDIVIDUAL):
         label, meaning = LABELS[p]
         add(f"omega_{label}", f"between-subject sd of the logarithm: {meaning}", "1",
-            post["omega"].values[..., k].ravel(), around(priors.omega[k], OMEGA_SPREAD), diag["omega"].iloc[k])  # fmt: skip
+            post["omega"].values[..., k].ravel(), around(priors.omega[k], OMEGA_SPREAD),
+            diag["omega"].iloc[k])  # fmt: skip
     add(*SIGMA, "1", post["sigma"].values.ravel(), around(priors.sigma, OMEGA_SPREAD), diag["sigma"].iloc[0])
     return pd.DataFrame(rows)
 
@@ -156,11 +157,13 @@ def tabulate(
         draw_frames.append(
             pd.DataFrame(
                 {
-                    "twin_id": twin.twin_id, "draw": np.arange(len(keep)),
+                    "twin_id": twin.twin_id,
+                    "draw": np.arange(len(keep)),
                     "component": [twin.names[c] for c in component],
-                    **{p: x[:, k] for k, p in enumerate(INDIVIDUAL)}, "sigma": kept.sigma,
+                    **{p: x[:, k] for k, p in enumerate(INDIVIDUAL)},
+                    "sigma": kept.sigma,
                 }
-            )  # fmt: skip
+            )
         )
     return FitTables(
         summary=table,

@@ -10,6 +10,7 @@ divergence; failures are counted apart in ``failures``.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -72,7 +73,7 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
     return kernel
 
 
-class SolveOp(Op):  # type: ignore[misc]
+class SolveOp(Op):
     """See the module's docstring. ``run_of`` maps each observation to its run."""
 
     __props__ = ("key",)
@@ -85,9 +86,9 @@ class SolveOp(Op):  # type: ignore[misc]
         self.n_runs = batch.n
         self.key = _digest(source_key(model), observable, rtol, *vars(batch).values())
 
-    def make_node(self, x: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply:
         """x (n_runs, n_individual) -> values (n_obs,), jacobian (n_obs, n_individual)."""
-        x = pt.as_tensor_variable(x, dtype="float64")
+        x = pt.as_tensor_variable(inputs[0], dtype="float64")
         return Apply(self, [x], [pt.dvector(), pt.dmatrix()])
 
     def infer_shape(self, fgraph: Any, node: Any, shapes: Any) -> Any:
@@ -95,7 +96,7 @@ class SolveOp(Op):  # type: ignore[misc]
         n = len(self.run_of)
         return [(pt.constant(n),), (pt.constant(n), pt.constant(len(self.columns)))]
 
-    def perform(self, node: Any, inputs: list[NDArray[Any]], output_storage: list[list[Any]]) -> None:
+    def perform(self, node: Any, inputs: Sequence[Any], output_storage: Any) -> None:
         """Python-mode evaluation (tests, initial checks)."""
         values, jacobian, _ = self.kernel(np.ascontiguousarray(inputs[0]))
         output_storage[0][0] = values
@@ -105,7 +106,7 @@ class SolveOp(Op):  # type: ignore[misc]
         """Only the values are differentiated; the Jacobian output serves the gradient."""
         return [[True, False]]
 
-    def L_op(self, inputs: list[Any], outputs: list[Any], output_gradients: list[Any]) -> list[Any]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_gradients: Sequence[Any]) -> list[Any]:
         """Vector-Jacobian product from the Jacobian that the same solve returned."""
         gradient = output_gradients[0]
         if isinstance(gradient.type, DisconnectedType):

@@ -11,20 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.core.draws import Population, prior_population
 from pharmtwin.core.drug import Drug
+from pharmtwin.core.priors import PopulationPriors
 from pharmtwin.core.seeds import seed_sequence
 from pharmtwin.inference.data import fit_data
-from pharmtwin.inference.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.tables import replace_atomically
 
 N_KEPT = 400  # joint draws that later stages use
-
-
-def drug_file_population(drug: Drug, master: int) -> Population:
-    """Population draws from the drug file alone."""
-    p = PopulationPriors.of(drug)
-    return prior_population(p.uncertainty, p.omega, p.sigma, OMEGA_SPREAD, N_KEPT, master)
 
 
 def fit_study(

@@ -30,8 +30,8 @@ class Study:
     The tables have the columns of their schemas in ``config/schemas`` (optional ones always present)
     and ``row``, the line in the sheet. Text is ``string`` (empty: ``""``), numbers are ``float64``
     (empty: NaN), whole numbers ``Int64`` (empty: NA). ``twins.vcf`` is the path from the working
-    directory (several joined by ``;``), an empty ``twins.ancestry`` is ``ALL``. An unreadable cell is empty: use a study only if
-    its findings have no errors.
+    directory (several joined by ``;``), an empty ``twins.ancestry`` is ``ALL``. An unreadable cell is empty: use a
+    study only if its findings have no errors.
     """
 
     name: str

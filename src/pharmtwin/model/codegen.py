@@ -23,7 +23,7 @@ class _Printer(PythonCodePrinter):
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, exponent = expr.as_base_exp()
-        if exponent.is_Integer and 2 <= abs(exponent) <= 4 or exponent == -1:
+        if (exponent.is_Integer and 2 <= abs(exponent) <= 4) or exponent == -1:
             product = "*".join([f"({self._print(base)})"] * abs(int(exponent)))
             return f"({product})" if exponent > 0 else f"(1.0/({product}))"
         return str(super()._print_Pow(expr, rational=rational))
@@ -68,8 +68,12 @@ class _Writer:
     def __init__(self, model: Model) -> None:
         self.lines: list[str] = []
         self.printer = _Printer()
-        self.states = {sp.Symbol(s, real=True): sp.Symbol(f"y[{k}]", real=True) for k, s in enumerate(model.state_names)}
-        self.params = {sp.Symbol(s, real=True): sp.Symbol(f"p[{k}]", real=True) for k, s in enumerate(model.parameter_names)}
+        self.states = {
+            sp.Symbol(s, real=True): sp.Symbol(f"y[{k}]", real=True) for k, s in enumerate(model.state_names)
+        }
+        self.params = {
+            sp.Symbol(s, real=True): sp.Symbol(f"p[{k}]", real=True) for k, s in enumerate(model.parameter_names)
+        }
         self.constants: dict[sp.Expr, sp.Symbol] = {}  # parameter-only expression -> its slot q[k]
 
     def _constant(self, expr: sp.Expr) -> sp.Symbol:
@@ -149,7 +153,9 @@ def generate(model: Model) -> str:
     zero = sp.Integer(0)
     out.function("jac_slots", "y, q, J", [(f"J[{k}]", jac.get(ij, zero)) for ij, k in lu.slot.items()])
     out.raw(
-        "shifted", "J, s, M", [f"M[{k}] = s - J[{k}]" if i == j else f"M[{k}] = -J[{k}]" for (i, j), k in lu.slot.items()]
+        "shifted",
+        "J, s, M",
+        [f"M[{k}] = s - J[{k}]" if i == j else f"M[{k}] = -J[{k}]" for (i, j), k in lu.slot.items()],
     )
     body = []
     for k, below, right in lu.steps:
@@ -176,13 +182,24 @@ def generate(model: Model) -> str:
     out.function(
         "rhs_dp",
         "y, q, o, b",
-        [(f"o[b + {m}, {i}]", d) for m in range(len(theta)) for i in range(n) if (d := sp.diff(model.rhs[i], theta[m])) != 0],
+        [
+            (f"o[b + {m}, {i}]", d)
+            for m in range(len(theta))
+            for i in range(n)
+            if (d := sp.diff(model.rhs[i], theta[m])) != 0
+        ],
         accumulate=True,
     )
     second = []
     for i in range(n):
         total = sum(
-            (sp.diff(d, y[k]) * v[j] * w[k] for (a, j), d in jac.items() if a == i for k in range(n) if y[k] in d.free_symbols),
+            (
+                sp.diff(d, y[k]) * v[j] * w[k]
+                for (a, j), d in jac.items()
+                if a == i
+                for k in range(n)
+                if y[k] in d.free_symbols
+            ),
             zero,
         )
         if total != 0:
@@ -200,7 +217,9 @@ def generate(model: Model) -> str:
     dobs = []
     for k, e in enumerate(model.observable_exprs):
         for m, th in enumerate(theta):
-            total = sum((sp.diff(e, y[i]) * sp.Symbol(f"S[{m}, {i}]", real=True) for i in range(n)), zero) + sp.diff(e, th)
+            total = sum((sp.diff(e, y[i]) * sp.Symbol(f"S[{m}, {i}]", real=True) for i in range(n)), zero) + sp.diff(
+                e, th
+            )
             dobs.append((f"o[{k}, {m}]", total))
     out.function("observe_tangent", "y, q, S, o", dobs)
     out.prepare()

@@ -130,6 +130,9 @@ class Model:
 
     def without(self, names: tuple[str, ...]) -> Model:
         """The model without states that nothing depends on (accounts); raises ModelError if something does."""
+        unknown = [n for n in names if n not in self.state_names]
+        if unknown:
+            raise ModelError(f"model {self.name} has no state {unknown}")
         gone = {sp.Symbol(n, real=True) for n in names}
         kept = [i for i, s in enumerate(self.states) if s.name not in names]
         for i in kept:
@@ -199,11 +202,13 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
                 raise ModelError(f"port {port.name!r} of module {m.name!r} is dangling: no module provides it")
             if unit_of[port.name] != port.unit:
                 raise ModelError(
-                    f"port {port.name!r} of module {m.name!r} counts on {port.unit}, but it is given in {unit_of[port.name]}"
+                    f"port {port.name!r} of module {m.name!r} counts on {port.unit}, "
+                    f"but it is given in {unit_of[port.name]}"
                 )
         own = {s.name for s in m.states} | {p.name for p in m.parameters} | {d.name for d in m.definitions}
         own |= {p.name for p in m.needs}
-        for part in (*m.definitions, *m.fluxes):
+        parts: tuple[Definition | Flux, ...] = (*m.definitions, *m.fluxes)
+        for part in parts:
             foreign = {str(s) for s in sp.sympify(part.expression, locals=_symbols(unit_of)).free_symbols} - own
             if foreign:
                 raise ModelError(f"{part.name!r} of module {m.name!r} uses {sorted(foreign)} without a port for it")
@@ -237,7 +242,9 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
                 if end not in by_name:
                     raise ModelError(f"flux {flux.name!r} of module {m.name!r} ends at unknown state {end!r}")
                 if by_name[end].conserved and flux.unit != f"{by_name[end].unit}/h":
-                    raise ModelError(f"flux {flux.name!r} is in {flux.unit}, but state {end!r} needs {by_name[end].unit}/h")
+                    raise ModelError(
+                        f"flux {flux.name!r} is in {flux.unit}, but state {end!r} needs {by_name[end].unit}/h"
+                    )
                 rates[end] += sign * rate
             touched = [by_name[e] for e in (flux.source, flux.target) if e is not None]
             if any(s.conserved for s in touched) and not (len(touched) == 2 and all(s.conserved for s in touched)):
@@ -252,6 +259,11 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
             chosen.append(Definition(o, o, by_name[o].unit, by_name[o].meaning))
         else:
             raise ModelError(f"observable {o!r} is neither a definition nor a state")
+    _unique("dose route", [(m.name, route) for m in modules for route, _ in m.dose_targets])
+    for m in modules:
+        for route, target in m.dose_targets:
+            if target not in by_name:
+                raise ModelError(f"{route!r} doses of module {m.name!r} go to unknown state {target!r}")
     known = {p.name for m in modules for p in m.parameters}
     unknown = [s for s in sensitivities if s not in known]
     if unknown:

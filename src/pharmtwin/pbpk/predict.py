@@ -22,6 +22,7 @@ from pharmtwin.core.seeds import generator
 from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.crosscheck import crosscheck
 from pharmtwin.engine.run import Dose, pack, simulate
+from pharmtwin.tables import records
 
 Floats = NDArray[np.float64]
 POPULATION = ("population_M", "population_F")  # ids of the reference bodies
@@ -59,7 +60,7 @@ def _mixture(priors: pd.DataFrame, twin_id: str, parameter: str) -> pd.DataFrame
     mine = priors[(priors.twin_id == twin_id) & (priors.parameter == parameter)]
     if mine.empty:
         raise KeyError(f"no prior on {parameter} for twin {twin_id}")
-    return mine
+    return mine.sort_values("component")
 
 
 def parameter_draws(inputs: Inputs, twin_id: str, model: str, n: int, master: int) -> tuple[Floats, Floats]:
@@ -119,9 +120,15 @@ def predict_scenarios(
                     labels = [f"{name}/draw{k}" for k in range(n)]
                     checks.append(
                         crosscheck(
-                            model, batch, solved, labels, stage=stage, rng=rng,
-                            fraction=1.0 / n, limit=settings.crosscheck_rtol,
-                        )  # fmt: skip
+                            model,
+                            batch,
+                            solved,
+                            labels,
+                            stage=stage,
+                            rng=rng,
+                            fraction=1.0 / n,
+                            limit=settings.crosscheck_rtol,
+                        )
                     )
     return pd.DataFrame(exposure), pd.DataFrame(profiles), _concat(checks)
 
@@ -138,7 +145,9 @@ def predict_samples(
     model = whole_body()
     samples = samples.sort_values("time_h")
     last = float(samples.time_h.max())
-    fine = np.unique(np.concatenate([samples.time_h, np.linspace(0, min(72.0, last), 73), np.arange(72.0, last + 1e-9, 6.0)]))
+    fine = np.unique(
+        np.concatenate([samples.time_h, np.linspace(0, min(72.0, last), 73), np.arange(72.0, last + 1e-9, 6.0)])
+    )
     at = np.searchsorted(fine, samples.time_h.to_numpy(float))
     given = [d for d in doses if d.time < last]
     predictions, profiles, checks = [], [], []
@@ -149,12 +158,12 @@ def predict_samples(
         good = np.flatnonzero(solved.flag == 0)
         if not len(good):
             raise RuntimeError(f"all solves of twin {twin_id} at its samples failed ({kind})")
-        curves = np.array([solved.of(k)[:, 0] for k in good]) * NG_ML
+        curves = np.array([solved.of(int(k))[:, 0] for k in good]) * NG_ML
         name = f"{twin_id}/samples/{kind}"
         noise = generator(settings.master_seed, "residual", name).standard_normal((len(good), len(at)))
         observed = curves[:, at] * np.exp(sigma[good][:, None] * noise)
         lo, mid, hi = np.quantile(observed, [0.05, 0.5, 0.95], axis=0)
-        for j, s in enumerate(samples.itertuples()):
+        for j, s in enumerate(records(samples)):
             predictions.append(
                 {
                     "twin_id": twin_id, "model": kind, "time_h": float(s.time_h), "use": s.use,
@@ -167,10 +176,15 @@ def predict_samples(
             profiles.append({"twin_id": twin_id, "scenario": OWN_REGIMEN, "model": kind, "time_h": float(t), **row})
         checks.append(
             crosscheck(
-                model, batch, solved, [f"{name}/draw{k}" for k in range(n)], stage=stage,
+                model,
+                batch,
+                solved,
+                [f"{name}/draw{k}" for k in range(n)],
+                stage=stage,
                 rng=generator(settings.master_seed, "crosscheck", name),
-                fraction=settings.crosscheck_fraction, limit=settings.crosscheck_rtol,
-            )  # fmt: skip
+                fraction=settings.crosscheck_fraction,
+                limit=settings.crosscheck_rtol,
+            )
         )
     return pd.DataFrame(predictions), pd.DataFrame(profiles), _concat(checks)
 

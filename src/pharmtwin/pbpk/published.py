@@ -17,6 +17,7 @@ from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.crosscheck import crosscheck
 from pharmtwin.engine.run import Dose, pack, simulate
 from pharmtwin.pbpk.predict import Settings
+from pharmtwin.tables import records
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ def covariates(groups: pd.DataFrame, bodies: pd.DataFrame) -> pd.DataFrame:
                 "height_cm": float(reference.loc[g.sex, "height_cm"]),
                 "creatinine_mg_dl": 0.9 if g.sex == "M" else 0.7,
             }
-            for g in groups.itertuples()
+            for g in records(groups)
         ]
     )  # fmt: skip
 
@@ -91,9 +92,9 @@ def simulate_groups(
         good = np.flatnonzero(solved.flag == 0)
         if not len(good):
             raise RuntimeError(f"all solves of published profile {name} failed")
-        curves = np.array([solved.of(k)[:, 0] for k in good]) * NG_ML
+        curves = np.array([solved.of(int(k))[:, 0] for k in good]) * NG_ML
         lo, mid, hi = np.quantile(curves, [0.05, 0.5, 0.95], axis=0)
-        for j, p in enumerate(points.itertuples()):
+        for j, p in enumerate(records(points)):
             rows.append(
                 {
                     "profile": name, "study": group.study, "group": group.group, "dose": dose_words(group),
@@ -103,9 +104,14 @@ def simulate_groups(
             )  # fmt: skip
         checks.append(
             crosscheck(
-                model, batch, solved, [f"{name}/draw{k}" for k in range(n)], stage=f"published/{model_name}",
+                model,
+                batch,
+                solved,
+                [f"{name}/draw{k}" for k in range(n)],
+                stage=f"published/{model_name}",
                 rng=generator(settings.master_seed, "crosscheck", f"published/{name}/{model_name}"),
-                fraction=settings.crosscheck_fraction, limit=settings.crosscheck_rtol,
-            )  # fmt: skip
+                fraction=settings.crosscheck_fraction,
+                limit=settings.crosscheck_rtol,
+            )
         )
     return pd.DataFrame(rows), pd.concat(checks, ignore_index=True)

@@ -152,7 +152,7 @@ class Page:
     title: str
     heading: str
     subheading: str
-    synthetic: bool
+    data_kind: str
     top: tuple[Block, ...]
     sections: tuple[Section, ...]
     home: str = ""

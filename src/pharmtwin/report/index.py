@@ -19,7 +19,7 @@ def index_page(inputs: ReportInputs) -> Page:
         title=f"PharmTwin report: {inputs.study}",
         heading=inputs.study,
         subheading=f"Digital twins for {inputs.drug}",
-        synthetic=inputs.synthetic,
+        data_kind=inputs.data_kind,
         top=answer(inputs),
         sections=(
             cohort_section(inputs),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pharmtwin.tables import conform, schema, schema_names
 
-DATA_KINDS = ("synthetic", "real")
+DATA_KINDS = ("synthetic", "real", "mixed")
 
 
 def _empty(name: str) -> pd.DataFrame:
@@ -24,7 +24,7 @@ class ReportInputs:
     Attributes
     ----------
     study, drug, gene : names as shown; ``gene`` is the one whose activity score groups the twins.
-    data_kind : ``synthetic`` or ``real``; synthetic pages carry a banner.
+    data_kind : ``synthetic``, ``real`` or ``mixed`` (real genomes, synthetic people): the banner of every page.
     verdict : the sentences of ``pharmtwin.evaluation.verdict.verdict``.
     genotype ... accuracy : tables by their schema; None or empty where the stage is switched off.
     covariates : one row a twin with ``twin_id`` and, where known, ``sex``, ``ancestry`` and numeric columns
@@ -86,8 +86,8 @@ class ReportInputs:
 
     @property
     def synthetic(self) -> bool:
-        """True where the concentrations are simulated."""
-        return self.data_kind == "synthetic"
+        """True where the concentrations (and the people) are simulated."""
+        return self.data_kind != "real"
 
     @property
     def twins(self) -> list[str]:

@@ -46,7 +46,9 @@ def gather(
         profiles = profiles[profiles.twin_id.isin(sampled)]
     findings = [Path("results") / str(config["study"]) / "intake" / "findings.tsv", *(Path(p) for p in files.findings)]
     versions = {"pharmtwin": __version__}
-    versions |= {str(r.table): f"{r.version} (sha256 {str(r.sha256)[:12]})" for r in fact_table("versions.tsv").itertuples()}
+    versions |= {
+        str(r.table): f"{r.version} (sha256 {str(r.sha256)[:12]})" for r in fact_table("versions.tsv").itertuples()
+    }
     return ReportInputs.create(
         study=config["study"],
         drug=Path(str(config["drug"])).stem,

@@ -238,7 +238,7 @@ def twin_page(inputs: ReportInputs, twin: str) -> Page:
         title=f"Twin {twin}, {inputs.study}",
         heading=f"Twin {twin}",
         subheading=f"{inputs.drug}, study {inputs.study}",
-        synthetic=inputs.synthetic,
+        data_kind=inputs.data_kind,
         top=tuple(top),
         sections=sections,
         home="../index.html",

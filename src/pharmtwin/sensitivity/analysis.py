@@ -73,7 +73,8 @@ def sobol(
 
     names = [i.name for i in chosen]
     problem = {
-        "num_vars": len(chosen), "names": names, "bounds": [[0.0, i.sd_log] for i in chosen], "dists": ["norm"] * len(chosen),
+        "num_vars": len(chosen), "names": names, "bounds": [[0.0, i.sd_log] for i in chosen],
+        "dists": ["norm"] * len(chosen),
     }  # fmt: skip
     n = base
     while True:

@@ -11,6 +11,7 @@ from pharmtwin.core.assembly import between_subject, typical_individual, typical
 from pharmtwin.core.drug import Drug
 from pharmtwin.core.whole_body import INDIVIDUAL, TISSUES, whole_body
 from pharmtwin.facts import fact_table
+from pharmtwin.tables import records
 
 Floats = NDArray[np.float64]
 DUMMY = "dummy"
@@ -36,7 +37,7 @@ def inputs(drug: Drug) -> list[Input]:
     names = {"f_CYP2D6": "CLint_CYP2D6", "f_other": "CLint_other", "Kp_scale": "Kp_scale", "MTT": "MTT"}
     out = [Input(names[p], float(s), (p,)) for p, s in zip(INDIVIDUAL, spread, strict=True)]
     flows = tuple(f"Q_{t}" for t in TISSUES)
-    for row in table.itertuples():
+    for row in records(table):
         scales = flows if row.scales == "all blood flows" else tuple(str(row.scales).split(","))
         out.append(Input(str(row.input), float(np.sqrt(np.log1p(float(row.cv) ** 2))), scales))
     return [*out, Input(DUMMY, 1.0, ())]

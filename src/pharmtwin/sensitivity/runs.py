@@ -22,7 +22,13 @@ class ModelRuns:
     """Callable ``log factors -> log outputs``; keeps the cross-checks that it made."""
 
     def __init__(
-        self, reference: Floats, chosen: list[Input], scenario: Scenario, fraction: float, limit: float, rng: np.random.Generator
+        self,
+        reference: Floats,
+        chosen: list[Input],
+        scenario: Scenario,
+        fraction: float,
+        limit: float,
+        rng: np.random.Generator,
     ) -> None:
         self.reference, self.chosen, self.scenario = reference, chosen, scenario
         self.fraction, self.limit, self.rng = fraction, limit, rng
@@ -40,7 +46,7 @@ class ModelRuns:
             batch = pack(model, P, [self.scenario.doses()] * len(P), [times] * len(P))
             solved = simulate(model, batch, engine="rosenbrock", rtol=RTOL)
             for k in np.flatnonzero(solved.flag == 0):
-                metrics = interval_metrics(self.scenario, times, solved.of(k))
+                metrics = interval_metrics(self.scenario, times, solved.of(int(k)))
                 out[a + k] = [np.log(metrics[o]) for o in OUTPUTS]
             self.n_failed += int((solved.flag != 0).sum())
             # a few runs a chunk: the solvers' agreement is a property of the model, not of the draw
@@ -48,8 +54,14 @@ class ModelRuns:
             labels = [f"run{a + k}" for k in range(len(P))]
             self.checks.append(
                 crosscheck(
-                    model, batch, solved, labels, stage=f"sensitivity/{len(self.checks)}",
-                    fraction=fraction, limit=self.limit, rng=self.rng,
-                )  # fmt: skip
+                    model,
+                    batch,
+                    solved,
+                    labels,
+                    stage=f"sensitivity/{len(self.checks)}",
+                    fraction=fraction,
+                    limit=self.limit,
+                    rng=self.rng,
+                )
             )
         return out

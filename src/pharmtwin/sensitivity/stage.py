@@ -57,5 +57,7 @@ def analyse(
     )  # fmt: skip
     widest = float(((indices.ST_hi - indices.ST_lo) / 2).max())
     log.info("Sobol: N = %d, widest half-width of a total index %.3f", int(indices.n_base.iloc[0]), widest)
-    done = pd.concat([c.assign(stage=f"{n}/" + c.stage.astype(str)) for n, r in zip(("morris", "sobol"), checks) for c in r.checks])
+    done = pd.concat(
+        [c.assign(stage=f"{n}/" + c.stage.astype(str)) for n, r in zip(("morris", "sobol"), checks) for c in r.checks]
+    )
     return screened, indices, done.reset_index(drop=True)

@@ -8,10 +8,11 @@ written to a temporary name and renamed, so that a killed job leaves nothing tha
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 import yaml
@@ -51,7 +52,7 @@ class TableError(ValueError):
     """A table does not keep its schema; the message names table, column and first bad row."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema(name: str) -> Schema:
     """Schema of a table by name; raises FileNotFoundError for an unknown table."""
     raw = yaml.safe_load((HERE / f"{name}.yaml").read_text(encoding="utf-8"))
@@ -74,6 +75,17 @@ def schema_names() -> list[str]:
     return sorted(p.stem for p in HERE.glob("*.yaml"))
 
 
+def _as(table: str, column: Column, values: pd.Series) -> pd.Series:
+    try:
+        out = cast(Any, values).astype(DTYPES[column.dtype])
+    except (TypeError, ValueError) as error:
+        raise TableError(f"table {table}: column {column.name} does not hold {column.dtype} ({error})") from None
+    if column.dtype in ("int", "bool") and not (out == values).all():
+        first = values[out != values].iloc[0]
+        raise TableError(f"table {table}: column {column.name} does not hold {column.dtype}: {first!r}")
+    return cast(pd.Series, out)
+
+
 def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return ``frame`` with the schema's columns, order and dtypes; raise TableError if it cannot.
 
@@ -90,15 +102,15 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         if not column.nullable and values.isna().any():
             row = int(values.isna().to_numpy().argmax())
             raise TableError(f"table {name}: column {column.name} is empty in data row {row + 1}")
-        out[column.name] = values.astype(DTYPES[column.dtype])
+        out[column.name] = _as(name, column, values)
         if column.allowed:
             bad = ~out[column.name].isin(column.allowed) & out[column.name].notna()
             if bad.any():
                 value = out.loc[bad, column.name].iloc[0]
                 raise TableError(f"table {name}: column {column.name} has {value!r}; allowed: {column.allowed}")
     if spec.key and out.duplicated(list(spec.key)).any():
-        row = out[out.duplicated(list(spec.key))].iloc[0]
-        raise TableError(f"table {name}: duplicate key {[row[k] for k in spec.key]}")
+        first = out[out.duplicated(list(spec.key))].iloc[0]
+        raise TableError(f"table {name}: duplicate key {[first[k] for k in spec.key]}")
     return out.reset_index(drop=True)
 
 
@@ -126,7 +138,7 @@ def write_table(name: str, frame: pd.DataFrame, path: Path) -> None:
     if path.suffix == ".parquet":
         replace_atomically(path, lambda p: out.to_parquet(p, engine="pyarrow", compression="zstd", index=False))
     elif path.suffix == ".tsv":
-        replace_atomically(path, lambda p: out.to_csv(p, sep="\t", index=False, float_format="%.12g"))
+        replace_atomically(path, lambda p: out.to_csv(p, sep="\t", index=False))
     else:
         raise ValueError(f"table {name}: write .parquet or .tsv, not {path.suffix}")
 
@@ -139,11 +151,16 @@ def read_table(name: str, path: Path) -> pd.DataFrame:
     else:
         spec = schema(name)
         dtype = {c.name: "string" for c in spec.columns if c.dtype == "str"}
-        frame = pd.read_csv(path, sep="\t", dtype=dtype, keep_default_na=True, na_values=[""])
+        frame = pd.read_csv(path, sep="\t", dtype=dtype, keep_default_na=False, na_values=[""])
         for column in spec.columns:
             if column.dtype == "str" and not column.nullable and column.name in frame:
                 frame[column.name] = frame[column.name].fillna("")
     return conform(name, frame)
+
+
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows as named tuples (typed Any: columns are known by schema, not by the type checker)."""
+    return cast(Iterator[Any], frame.itertuples())
 
 
 def read_tables(name: str, paths: list[Path]) -> pd.DataFrame:

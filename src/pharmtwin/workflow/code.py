@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -33,11 +33,11 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
             continue
         first = body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+            node.body = body[1:]
     return tree
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(path: Path, mtime: int) -> tuple[str, tuple[str, ...]]:
     """Digest of one file's code, and the names of the pharmtwin modules it may import."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ def modules_of(name: str) -> list[str]:
     return sorted(seen)
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_digest(*names: str) -> str:
     """sha256 over the code of modules and everything of ours that they import.
 
@@ -88,6 +88,21 @@ def code_digest(*names: str) -> str:
         digest.update(f"{module} {_parsed(path, path.stat().st_mtime_ns)[0]}\n".encode())
     # templates and table schemas are code in all but name
     for extra in sorted(p for p in PACKAGE.rglob("*") if p.suffix in (".yaml", ".j2", ".css", ".js")):
-        if any(str(extra.parent).endswith(m.replace("pharmtwin.", "").replace(".", "/")) for m in reached):
+        owner = f"{PACKAGE.name}.{extra.relative_to(PACKAGE).parts[0]}"
+        if any(m == owner or m.startswith(f"{owner}.") for m in reached):
+            digest.update(extra.relative_to(PACKAGE).as_posix().encode())
             digest.update(hashlib.sha256(extra.read_bytes()).digest())
     return digest.hexdigest()
+
+
+@cache
+def script_digest(name: str) -> str:
+    """Digest of all library code behind one script of ``scripts/`` (the script itself is Snakemake's to watch).
+
+    Raises
+    ------
+    FileNotFoundError : no such script.
+    """
+    script = PACKAGE.parents[1] / "scripts" / f"{name}.py"
+    imported = _parsed(script, script.stat().st_mtime_ns)[1]
+    return code_digest(*(m for m in imported if module_path(m) is not None))

@@ -31,13 +31,17 @@ def _entry(path: Path, root: Path) -> dict[str, Any]:
 
 def _compared(path: Path, folder: Path) -> bool:
     """Logs, benchmarks, run.json and the manifest itself are not part of the comparable results."""
-    return path.name not in NOT_COMPARED and not path.name.startswith(".") and path.relative_to(folder).parts[0] != "logs"
+    return (
+        path.name not in NOT_COMPARED and not path.name.startswith(".") and path.relative_to(folder).parts[0] != "logs"
+    )
 
 
 def _files(root: Path) -> list[Path]:
     if root.is_file():
         return [root]
-    return sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts and ".egg-info" not in str(p))
+    return sorted(
+        p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts and ".egg-info" not in str(p)
+    )
 
 
 def inputs_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -56,11 +60,7 @@ def inputs_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def manifest(config: Mapping[str, Any], folder: Path, made: list[str]) -> dict[str, Any]:
     """The comparable manifest of the results in ``folder`` (``made``: what the last rule waited for)."""
-    outputs = [
-        _entry(p, folder)
-        for p in _files(folder)
-        if _compared(p, folder)
-    ]
+    outputs = [_entry(p, folder) for p in _files(folder) if _compared(p, folder)]
     if not made or not outputs:
         raise RuntimeError("nothing was made: there is no manifest to write")
     code = [_entry(p, REPOSITORY) for c in CODE for p in _files(REPOSITORY / c) if p.suffix in SUFFIXES]
@@ -107,7 +107,9 @@ def verify(path: Path) -> list[str]:
             problems.append(f"{entry['path']}: changed since the manifest was written")
     known = {e["path"] for e in recorded["outputs"]} | NOT_COMPARED
     extra = [p for p in _files(path.parent) if p.relative_to(path.parent).as_posix() not in known]
-    problems += [f"{p.relative_to(path.parent).as_posix()}: not in the manifest" for p in extra if _compared(p, path.parent)]
+    problems += [
+        f"{p.relative_to(path.parent).as_posix()}: not in the manifest" for p in extra if _compared(p, path.parent)
+    ]
     return problems
 
 

@@ -7,9 +7,10 @@ standard library and ``intake``'s plain-CSV reader are used, since every job par
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the rules ask for. ``ready`` is False if a sheet cannot be read: then only ``check`` runs."""
+    """What the rules ask for."""
 
-    ready: bool
     twins: dict[str, Rows] = field(default_factory=dict)  # bucket -> rows of the twins sheet
     events: dict[str, Rows] = field(default_factory=dict)  # bucket -> rows of the events sheet
     calls: dict[str, Rows] = field(default_factory=dict)  # bucket -> rows of outside structure calls
@@ -68,50 +68,48 @@ def _keys(rows: Rows, vcf_dir: str) -> list[str]:
 
 
 def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
-    """Read the sheets and lay out the run; never raises on bad input (``check`` reports it)."""
-    try:
-        n = int(setting(config, "buckets", 1))
-        vcf_dir = str(setting(config, "paths.vcf_dir", ""))
-        tables: dict[str, Rows] = {}
-        for table in ("twins", "events", "structure_calls"):
-            path = str(setting(config, f"paths.{table}", ""))
-            tables[table] = read_rows(base / path) if path else []
-        twins: dict[str, Rows] = {}
-        home: dict[str, str] = {}
-        for row in tables["twins"]:
-            bucket = bucket_name(bucket_of(row["twin_id"], n))
-            home[row["twin_id"]] = bucket
-            twins.setdefault(bucket, []).append(row)
-        split: dict[str, dict[str, Rows]] = {"events": {}, "structure_calls": {}}
-        for table, parts in split.items():
-            for row in tables[table]:
-                if row.get("twin_id") in home:
-                    parts.setdefault(home[row["twin_id"]], []).append(row)
-        sampled = frozenset(
-            r["twin_id"]
-            for r in tables["events"]
-            if r.get("use", "").strip() == "fit" and r.get("evid", "").strip() == "0" and r["twin_id"] in home
-        )
-        paths = sorted({p for r in tables["twins"] for p in vcf_paths(vcf_dir, r.get("vcf", ""))})
-        return Plan(
-            ready=bool(twins),
-            twins=twins,
-            events=split["events"],
-            calls=split["structure_calls"],
-            sampled=sampled,
-            vcf_of={vcf_key(p): p for p in paths},
-            vcf_dir=vcf_dir,
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Plan(ready=False)
+    """Read the sheets and lay out the run (the gate has checked them before)."""
+    n = int(setting(config, "buckets", 1))
+    vcf_dir = str(setting(config, "paths.vcf_dir", ""))
+    tables: dict[str, Rows] = {}
+    for table in ("twins", "events", "structure_calls"):
+        path = str(setting(config, f"paths.{table}", ""))
+        tables[table] = read_rows(base / path) if path else []
+    twins: dict[str, Rows] = {}
+    home: dict[str, str] = {}
+    for row in tables["twins"]:
+        bucket = bucket_name(bucket_of(row["twin_id"], n))
+        home[row["twin_id"]] = bucket
+        twins.setdefault(bucket, []).append(row)
+    split: dict[str, dict[str, Rows]] = {"events": {}, "structure_calls": {}}
+    for table, parts in split.items():
+        for row in tables[table]:
+            if row.get("twin_id") in home:
+                parts.setdefault(home[row["twin_id"]], []).append(row)
+    sampled = frozenset(
+        r["twin_id"]
+        for r in tables["events"]
+        if r.get("use", "").strip() == "fit" and r.get("evid", "").strip() == "0" and r["twin_id"] in home
+    )
+    paths = sorted({p for r in tables["twins"] for p in vcf_paths(vcf_dir, r.get("vcf", ""))})
+    return Plan(
+        twins=twins,
+        events=split["events"],
+        calls=split["structure_calls"],
+        sampled=sampled,
+        vcf_of={vcf_key(p): p for p in paths},
+        vcf_dir=vcf_dir,
+    )
 
 
-@lru_cache(maxsize=None)
+@cache
 def facts_digest(*names: str) -> str:
     """sha256 over resource tables (files or folders of ``resources/``), names and bytes."""
     digest = hashlib.sha256()
     for name in names:
         root = REPOSITORY / "resources" / name
+        if not root.exists():
+            raise FileNotFoundError(f"no resource {name}")
         for path in sorted(p for p in ([root] if root.is_file() else root.rglob("*")) if p.is_file()):
             digest.update(path.relative_to(REPOSITORY).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -120,4 +118,12 @@ def facts_digest(*names: str) -> str:
 
 def settings_digest(config: Mapping[str, Any], *keys: str) -> str:
     """sha256 over settings of the config: a rule reruns when one it reads changes, and only then."""
-    return rows_digest([{k: repr(setting(config, k, None)) for k in keys}])
+
+    def value(key: str) -> Any:
+        found: Any = config
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
+    text = json.dumps({k: value(k) for k in keys}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

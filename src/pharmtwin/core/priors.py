@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pharmtwin.core.assembly import between_subject, typical_individual, typical_uncertainty
+from pharmtwin.core.draws import Population, prior_population
 from pharmtwin.core.drug import Drug
 
 Floats = NDArray[np.float64]
@@ -32,5 +33,14 @@ class PopulationPriors:
     def of(cls, drug: Drug) -> PopulationPriors:
         """From the drug file's uncertainty, between_subject and residual_error."""
         return cls(
-            typical_individual(drug), typical_uncertainty(drug), between_subject(drug), drug["absorption.residual_error"]
+            typical_individual(drug),
+            typical_uncertainty(drug),
+            between_subject(drug),
+            drug["absorption.residual_error"],
         )
+
+
+def drug_file_population(drug: Drug, master: int, n: int = 400) -> Population:
+    """``n`` population draws from the drug file alone (no concentrations)."""
+    p = PopulationPriors.of(drug)
+    return prior_population(p.uncertainty, p.omega, p.sigma, OMEGA_SPREAD, n, master)

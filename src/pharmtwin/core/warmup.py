@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pharmtwin.core.whole_body import whole_body, whole_body_for_fit
 from pharmtwin.engine.compiled import source_key
 from pharmtwin.engine.run import Dose, pack, simulate, simulate_with_sensitivities
@@ -13,7 +15,7 @@ MODELS = {"whole_body": whole_body, "whole_body_for_fit": whole_body_for_fit}
 def warm_up(name: str) -> dict[str, object]:
     """Solve one small run with every compiled entry point; returns what the compile stamp says."""
     model: Model = MODELS[name]()
-    batch = pack(model, [[1.0] * len(model.parameters)], [[Dose(0.0, 1.0)]], [[0.5, 1.0]])
+    batch = pack(model, [np.ones(len(model.parameters))], [[Dose(0.0, 1.0)]], [np.array([0.5, 1.0])])
     simulate_with_sensitivities(model, batch)
     simulate(model, batch, engine="rosenbrock")
     simulate(model, batch, engine="cvode")

@@ -1,0 +1,70 @@
+"""The gate in front of the workflow: everything the user gave is checked before the job graph is built.
+
+It is not a rule: a rule whose output is an ``ancient()`` input of all others hides their own reasons to run
+from Snakemake while it is itself to be run (seen in 9.27: a changed weight would rerun the check and nothing
+else), and a missing VCF would stop the graph before any finding is said. The gate runs in the main process
+only, looks into the VCFs unless this is a dry run, and remembers the digest of what it has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pharmtwin.intake.config import setting
+from pharmtwin.tables import write_text
+from pharmtwin.workflow.code import code_digest
+
+
+def _stamp(config: Mapping[str, Any], base: Path) -> str:
+    """Digest of everything that the check reads (VCFs by size and time: they are large)."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    digest.update(code_digest("pharmtwin.intake.check").encode())
+    paths = config.get("paths")
+    for name in sorted(str(v) for v in paths.values() if v) if isinstance(paths, Mapping) else []:
+        path = base / name
+        if path.is_file():
+            digest.update(path.read_bytes())
+    folder = base / str(setting(config, "paths.vcf_dir", ""))
+    for path in sorted(p for p in folder.rglob("*") if ".vcf" in p.name or ".bcf" in p.name) if folder.is_dir() else []:
+        about = path.stat()
+        digest.update(f"{path.name} {about.st_size} {about.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool, base: Path = Path(".")) -> None:
+    """Check; print all findings at once and leave with exit code 1 if one is an error.
+
+    Passed (and not a dry run): ``results/<study>/intake/findings.tsv`` holds warnings and notes.
+    """
+    study = str(setting(config, "study", "study"))
+    passed = base / "results" / study / "logs" / "checked.json"
+    target = base / "results" / study / "intake" / "findings.tsv"
+    stamp = _stamp(config, base)
+    if passed.is_file() and target.is_file() and json.loads(passed.read_text())["stamp"] == stamp:
+        return
+    from pharmtwin.findings import has_errors
+    from pharmtwin.intake.check import check_study, format_findings, write_findings
+    from pharmtwin.intake.config import load_config
+
+    _, places, _ = load_config([f for f in configfiles if Path(f).name != "config.yaml"], base)
+    findings = check_study(config, base, vcf=not dry_run, places=places)
+    if has_errors(findings):
+        if dry_run:  # say what the VCFs hold as well: all at once
+            findings = check_study(config, base, places=places)
+        print(format_findings(findings), file=sys.stderr)
+        raise SystemExit(1)
+    if dry_run:
+        return
+    print(format_findings(findings), file=sys.stderr)
+    before = target.read_bytes() if target.is_file() else None
+    draft = target.with_suffix(".draft.tsv")
+    write_findings(findings, draft)
+    if draft.read_bytes() != before:
+        draft.replace(target)
+    draft.unlink(missing_ok=True)
+    write_text(passed, json.dumps({"stamp": stamp}) + "\n")
