@@ -12,25 +12,17 @@ if workflow.is_main_process:
     gate(config, [str(f) for f in workflow.configfiles], dry_run=workflow.dryrun)
 
 PLAN = make_plan(config)
-OUT = f"results/{config.get('study', 'study')}"
+OUT = f"results/{config['study']}"
 LOG = f"{OUT}/logs"
 FINDINGS = f"{OUT}/intake/findings.tsv"
 
 
-def setting(key, default):
-    """Value of a dotted key of the configuration (absent or malformed: the default; `check` reports it)."""
-    value = config
-    for part in key.split("."):
-        value = value.get(part, {}) if isinstance(value, dict) else {}
-    return default if value in ({}, None) else value
-
-
-DRUG = str(setting("drug", "paroxetine"))
+PATHS = config["paths"]
+DRUG = str(config["drug"])
 DRUG_FILE = DRUG if DRUG.endswith((".yaml", ".yml")) else f"resources/drugs/{DRUG}.yaml"
-FIT = bool(setting("fit.enabled", True)) and bool(PLAN.sampled)
-SENSITIVITY = bool(setting("sensitivity.enabled", True))
-PUBLISHED = str(setting("paths.published", "")) if isinstance(setting("paths.published", ""), str) else ""
-MODELS = ["whole_body", "whole_body_for_fit"]
+FIT = bool(config["fit"]["enabled"]) and bool(PLAN.sampled)
+SENSITIVITY = bool(config["sensitivity"]["enabled"])
+PUBLISHED = PATHS["published"]
 
 
 wildcard_constraints:

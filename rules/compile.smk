@@ -1,6 +1,5 @@
 # Warm-up: the solver code of each model is generated and compiled once, before the jobs that use it.
 rule compile:
-    input:
     output:
         stamp=f"{OUT}/compile/{{model}}.json",
     params:

@@ -4,8 +4,8 @@ if FIT:
     rule fit:
         input:
             f"{OUT}/compile/whole_body_for_fit.json",
-            ancient(setting("paths.twins", "")),
-            ancient(setting("paths.events", "")),
+            ancient(PATHS["twins"]),
+            ancient(PATHS["events"]),
             drug=DRUG_FILE,
             calls=calls_of(PLAN.sampled_vcfs()),
         output:

@@ -2,9 +2,9 @@
 rule pbpk:
     input:
         f"{OUT}/compile/whole_body.json",
-        ancient([e] if (e := setting("paths.events", "")) else []),
+        ancient([PATHS["events"]] if PATHS["events"] else []),
         drug=DRUG_FILE,
-        scenarios=setting("paths.scenarios", ""),
+        scenarios=PATHS["scenarios"],
         body=f"{OUT}/twins/{{bucket}}/body.parquet",
         priors=f"{OUT}/twins/{{bucket}}/priors.parquet",
         reference_body=f"{OUT}/reference/body.parquet",
@@ -39,7 +39,7 @@ rule population:
     input:
         f"{OUT}/compile/whole_body.json",
         drug=DRUG_FILE,
-        scenarios=setting("paths.scenarios", ""),
+        scenarios=PATHS["scenarios"],
         reference_body=f"{OUT}/reference/body.parquet",
         reference_priors=f"{OUT}/reference/priors.parquet",
         population=f"{OUT}/fit/population_draws.parquet",

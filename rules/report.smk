@@ -34,9 +34,9 @@ rule evaluate:
 
 rule report:
     input:
-        ancient(setting("paths.twins", "")),
+        ancient(PATHS["twins"]),
         checked=[FINDINGS] if os.path.exists(FINDINGS) else [],
-        scenarios=setting("paths.scenarios", ""),
+        scenarios=PATHS["scenarios"],
         findings=gathered("twins", "findings.tsv"),
         genotype=gathered("twins", "genotype.parquet"),
         body=gathered("twins", "body.parquet"),

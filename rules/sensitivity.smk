@@ -5,25 +5,27 @@ if SENSITIVITY:
         input:
             f"{OUT}/compile/whole_body.json",
             drug=DRUG_FILE,
-            scenarios=setting("paths.scenarios", ""),
+            scenarios=PATHS["scenarios"],
             reference_body=f"{OUT}/reference/body.parquet",
         output:
             morris=f"{OUT}/sensitivity/morris.tsv",
             sobol=f"{OUT}/sensitivity/sobol.tsv",
             checks=f"{OUT}/sensitivity/solver_check.tsv",
-        params:
-            settings=settings_digest(config, "sensitivity", "drug", "master_seed", "genome.activity_map"),
-            code=script_digest("sensitivity"),
-            facts=facts_digest("sensitivity", "physiology"),
         log:
             f"{LOG}/sensitivity.log",
         benchmark:
             f"{LOG}/sensitivity.benchmark.tsv"
+        conda:
+            "../envs/sensitivity.yaml"
         threads: 1
         resources:
             mem_mb=1500,
             runtime=120,
-        conda:
-            "../envs/sensitivity.yaml"
+        params:
+            settings=settings_digest(
+                config, "sensitivity", "drug", "master_seed", "genome.activity_map"
+            ),
+            code=script_digest("sensitivity"),
+            facts=facts_digest("sensitivity", "physiology"),
         script:
             "../scripts/sensitivity.py"

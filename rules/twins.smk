@@ -8,7 +8,7 @@ def calls_of(keys):
 
 rule twins:
     input:
-        ancient(setting("paths.twins", "")),
+        ancient(PATHS["twins"]),
         calls=lambda wc: calls_of(PLAN.bucket_vcfs(wc.bucket)),
     output:
         genotype=f"{OUT}/twins/{{bucket}}/genotype.parquet",
@@ -36,7 +36,6 @@ rule twins:
 
 # What is known of somebody of whom nothing is known: pooled genotype frequencies, reference bodies.
 rule reference:
-    input:
     output:
         body=f"{OUT}/reference/body.parquet",
         priors=f"{OUT}/reference/priors.parquet",

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pharmtwin.core.warmup import warm_up
-from pharmtwin.tables import write_text
+from pharmtwin.files import write_text
 from pharmtwin.workflow.job import start
 
 start(snakemake)

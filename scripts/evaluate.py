@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pharmtwin.evaluation.accuracy import accuracy
 from pharmtwin.evaluation.verdict import verdict
-from pharmtwin.tables import read_table, read_tables, write_table, write_text
+from pharmtwin.files import write_text
+from pharmtwin.tables import read_table, read_tables, write_table
 from pharmtwin.workflow.job import start
 
 log = start(snakemake)

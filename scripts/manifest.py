@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pharmtwin.tables import write_text
+from pharmtwin.files import write_text
 from pharmtwin.workflow.job import start
 from pharmtwin.workflow.manifest import manifest, run_record
 

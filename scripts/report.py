@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from pharmtwin.files import write_text
 from pharmtwin.report import build_report
 from pharmtwin.report.stage import gather
-from pharmtwin.tables import write_text
 from pharmtwin.workflow.job import start, study
 
 log = start(snakemake)

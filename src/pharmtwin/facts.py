@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
+
+if TYPE_CHECKING:  # heavy: only where a table is read
+    import pandas as pd
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
@@ -24,6 +26,8 @@ def resource_path(name: str) -> Path:
 
 @lru_cache(maxsize=64)
 def _table(name: str, path: Path, mtime: int) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.read_csv(path, sep="\t", comment="#", dtype_backend="numpy_nullable")
 
 

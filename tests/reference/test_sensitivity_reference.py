@@ -76,7 +76,7 @@ def test_exact_ishigami_indices_lie_in_the_intervals() -> None:
 
 
 def test_half_widths_are_salibs_bootstrap() -> None:
-    """Percentiles of the bootstrap here, 1.96 sd of the bootstrap there: alike within a few per cent."""
+    """Percentiles of the bootstrap here, 1.96 sd of the bootstrap there: alike within 15 per cent."""
     y = ishigami(drawn(ISHIGAMI))
     peer = analyze.analyze(ISHIGAMI, y, calc_second_order=False, num_resamples=2000, seed=SEED)
     ours = _indices(ISHIGAMI["names"], np.column_stack([y, y]), N, SEED, 2000)[:3]

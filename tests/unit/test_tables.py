@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from pharmtwin import tables
-from pharmtwin.tables import TableError, conform, read_table, read_tables, schema, schema_names, write_table, write_text
+from pharmtwin.files import write_text
+from pharmtwin.tables import TableError, conform, read_table, read_tables, schema, schema_names, write_table
 
 
 def profiles(n: int = 3) -> pd.DataFrame:

@@ -18,9 +18,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pharmtwin.facts import fact_yaml
+from pharmtwin.files import write_text
 from pharmtwin.model.codegen import CODEGEN_VERSION, generate
 from pharmtwin.model.description import Model
-from pharmtwin.tables import write_text
 
 if TYPE_CHECKING:  # read as text, never imported: named here so that code digests cover it
     import pharmtwin.engine.rosenbrock_kernel  # noqa: F401
@@ -81,7 +81,8 @@ def _tableau() -> str:
     )  # fmt: skip
     emit(
         "add_history_tangent", "i, hi, KT",
-        [(i, f"KT[{i}*NT + m, n] += 0.0{terms(raw['C'][i], 'KT[{j}*NT + m, n]', 'hi*')}") for i in range(1, stages)], rows,
+        [(i, f"KT[{i}*NT + m, n] += 0.0{terms(raw['C'][i], 'KT[{j}*NT + m, n]', 'hi*')}") for i in range(1, stages)],
+        rows,
     )  # fmt: skip
     return "\n".join(out) + "\n"
 

@@ -336,5 +336,6 @@ def solve_entry(
         carray(ev_t, n_ev), carray(ev_state, n_ev), carray(ev_amount, n_ev), carray(ev_kind, n_ev), carray(ev_0, n + 1),
         carray(times, n_t), carray(t_0, n + 1), carray(y0, (n, NS)),
         rtol, carray(atol, NS), max_steps, True,
-        carray(out, (n_t, NO)), carray(out_s, (n_t, NO, NT)), carray(y_end, (n, NS)), carray(stat, (n, 3)), carray(flag, n),
+        carray(out, (n_t, NO)), carray(out_s, (n_t, NO, NT)), carray(y_end, (n, NS)),
+        carray(stat, (n, 3)), carray(flag, n),
     )  # fmt: skip

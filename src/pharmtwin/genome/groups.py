@@ -35,9 +35,15 @@ def group_activity(groups: pd.DataFrame, map_name: str, gene: str = "CYP2D6", an
         for score, weight in sorted(mixture.items()):
             rows.append(
                 {
-                    "twin_id": g.profile, "parameter": f"activity.{gene}", "component": f"AS={score:g}",
-                    "weight": weight,                     "family": "point", "location": float(relative_clearance([score], map_name, gene)[0]), "scale": 0.0,
-                    "unit": "1", "source": f"published group; activity score to clearance by map {map_name}",
+                    "twin_id": g.profile,
+                    "parameter": f"activity.{gene}",
+                    "component": f"AS={score:g}",
+                    "weight": weight,
+                    "family": "point",
+                    "location": float(relative_clearance([score], map_name, gene)[0]),
+                    "scale": 0.0,
+                    "unit": "1",
+                    "source": f"published group; activity score to clearance by map {map_name}",
                 }
-            )  # fmt: skip
+            )
     return conform("priors", pd.DataFrame(rows))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pharmtwin.core.drug import Drug
 from pharmtwin.core.priors import PopulationPriors
 from pharmtwin.core.seeds import seed_sequence
+from pharmtwin.files import replace_atomically
 from pharmtwin.inference.data import fit_data
-from pharmtwin.tables import replace_atomically
 
 N_KEPT = 400  # joint draws that later stages use
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pharmtwin.files import write_text
 from pharmtwin.intake.config import setting
-from pharmtwin.tables import write_text
 from pharmtwin.workflow.code import code_digest
 
 

@@ -7,8 +7,7 @@ written to a temporary name and renamed, so that a killed job leaves nothing tha
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any, cast
 
 import pandas as pd
 import yaml
+
+from pharmtwin.files import replace_atomically
 
 HERE = Path(__file__).resolve().parent
 DTYPES = {"str": "string", "float": "float64", "int": "int64", "bool": "bool"}
@@ -112,23 +113,6 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         first = out[out.duplicated(list(spec.key))].iloc[0]
         raise TableError(f"table {name}: duplicate key {[first[k] for k in spec.key]}")
     return out.reset_index(drop=True)
-
-
-def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call ``write(temporary path)`` and rename the result to ``path``."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text atomically (UTF-8, \\n)."""
-    replace_atomically(path, lambda p: p.write_bytes(text.encode()))
 
 
 def write_table(name: str, frame: pd.DataFrame, path: Path) -> None:

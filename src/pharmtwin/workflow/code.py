@@ -7,9 +7,15 @@ not (imports inside functions count). Comments, docstrings and formatting are le
 from __future__ import annotations
 
 import ast
+import atexit
+import contextlib
 import hashlib
+import json
+import os
 from functools import cache
 from pathlib import Path
+
+from pharmtwin.files import write_text
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -40,17 +46,40 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
 @cache
 def _parsed(path: Path, mtime: int) -> tuple[str, tuple[str, ...]]:
     """Digest of one file's code, and the names of the pharmtwin modules it may import."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(a.name for a in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{a.name}" for a in node.names)  # a submodule, perhaps
-    own = tuple(sorted(n for n in names if n.split(".")[0] == PACKAGE.name))
-    dumped = ast.dump(_without_docstrings(tree), annotate_fields=False)
-    return hashlib.sha256(dumped.encode()).hexdigest(), own
+    raw = path.read_bytes()
+    key = hashlib.sha256(raw).hexdigest()
+    if key not in _known():
+        tree = ast.parse(raw)
+        names: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names.update(a.name for a in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+                names.update(f"{node.module}.{a.name}" for a in node.names)  # a submodule, perhaps
+        own = sorted(n for n in names if n.split(".")[0] == PACKAGE.name)
+        dumped = ast.dump(_without_docstrings(tree), annotate_fields=False)
+        _known()[key] = (hashlib.sha256(dumped.encode()).hexdigest(), own)
+    digest, own = _known()[key]
+    return digest, tuple(own)
+
+
+@cache
+def _known() -> dict[str, tuple[str, list[str]]]:
+    """Parsed files by the sha256 of their bytes, kept on disk: every job parses the Snakefile."""
+    store = Path(os.environ.get("PHARMTWIN_CACHE", Path.home() / ".cache" / "pharmtwin")) / "parsed_code.json"
+    known: dict[str, tuple[str, list[str]]] = {}
+    with contextlib.suppress(OSError, ValueError):
+        known = {k: (v[0], v[1]) for k, v in json.loads(store.read_text(encoding="utf-8")).items()}
+    n = len(known)
+
+    def keep() -> None:
+        if len(known) > n:
+            with contextlib.suppress(OSError):
+                write_text(store, json.dumps(dict(list(known.items())[-2000:])))
+
+    atexit.register(keep)
+    return known
 
 
 def modules_of(name: str) -> list[str]:

@@ -32,6 +32,7 @@ class Plan:
     sampled: frozenset[str] = frozenset()  # twins with observations for the fit
     vcf_of: dict[str, str] = field(default_factory=dict)  # vcf key -> path
     vcf_dir: str = ""
+    _digests: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def buckets(self) -> list[str]:
@@ -40,7 +41,10 @@ class Plan:
 
     def bucket_digest(self, bucket: str) -> str:
         """Digest of everything the user gave about a bucket's twins."""
-        return rows_digest([*self.twins[bucket], *self.events.get(bucket, []), *self.calls.get(bucket, [])])
+        if bucket not in self._digests:
+            rows = [*self.twins[bucket], *self.events.get(bucket, []), *self.calls.get(bucket, [])]
+            self._digests[bucket] = rows_digest(rows)
+        return self._digests[bucket]
 
     def bucket_vcfs(self, bucket: str) -> list[str]:
         """Keys of the VCFs that a bucket's twins need."""
@@ -64,7 +68,8 @@ class Plan:
 
 
 def _keys(rows: Rows, vcf_dir: str) -> list[str]:
-    return sorted({vcf_key(p) for r in rows for p in vcf_paths(vcf_dir, r.get("vcf", ""))})
+    cells = {r.get("vcf", "") for r in rows}
+    return sorted({vcf_key(p) for cell in cells for p in vcf_paths(vcf_dir, cell)})
 
 
 def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
@@ -91,7 +96,7 @@ def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
         for r in tables["events"]
         if r.get("use", "").strip() == "fit" and r.get("evid", "").strip() == "0" and r["twin_id"] in home
     )
-    paths = sorted({p for r in tables["twins"] for p in vcf_paths(vcf_dir, r.get("vcf", ""))})
+    paths = sorted({p for cell in {r.get("vcf", "") for r in tables["twins"]} for p in vcf_paths(vcf_dir, cell)})
     return Plan(
         twins=twins,
         events=split["events"],
