@@ -216,7 +216,7 @@ def test_a_seed_is_a_result() -> None:
 
 # ---------------------------------------------------------------- Morris
 
-#: slope of a unit input over the steps 0 -> 2/3 and 1/3 -> 1 of the range 0.025..0.975 of probability, by symmetry equal
+#: slope over the steps 0 -> 2/3 and 1/3 -> 1 of the range 0.025..0.975 of probability (equal, by symmetry)
 STEP = (norm.ppf(0.025 + 0.95 * 2 / 3) - norm.ppf(0.025)) / (2 / 3)
 
 

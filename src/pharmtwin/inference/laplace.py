@@ -7,6 +7,7 @@ the correlations that make NUTS take long trajectories.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from pharmtwin.inference.data import MG_PER_L, FitData
 Floats = NDArray[np.float64]
 N_PAR = len(INDIVIDUAL)
 ACTIVITY = INDIVIDUAL.index("f_CYP2D6")
+FAILED = 1e10  # cost of a failed solve: finite, so that the line search steps back
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class LogPosterior:
             ]
         )
         prior = theta @ theta + log_omega @ log_omega + log_sigma**2 + np.sum((z * wide) ** 2)
-        return float(total.sum() - 0.5 * prior - np.sum(lam * np.log(omega))), gradient
+        return float(total.sum() - 0.5 * prior - np.sum(lam * (np.log(p.omega) + OMEGA_SPREAD * log_omega))), gradient
 
     def information(self, phi: Floats) -> Floats:
         """Gauss-Newton information of each twin's data on its own log parameters: (n_twins, 4, 4)."""
@@ -126,7 +128,14 @@ def whiten(data: FitData, priors: PopulationPriors, kernel: Any) -> Whitening:
     concave.
     """
     plain = LogPosterior(data, priors, kernel)
-    result = minimize(lambda v: tuple(-a for a in plain(v)), np.zeros(plain.size), jac=True, method="L-BFGS-B")
+
+    def cost(v: Floats) -> tuple[float, Floats]:
+        value, gradient = plain(v)
+        return (-value, -gradient) if np.isfinite(value) else (FAILED, gradient)
+
+    result = minimize(cost, np.zeros(plain.size), jac=True, method="L-BFGS-B")
+    if not result.success:
+        logging.getLogger(__name__).warning("search for the mode: %s", result.message)
     centring = choose_centring(plain, result.x)
     posterior = LogPosterior(data, priors, kernel, centring)
     centre = result.x.copy()

@@ -45,7 +45,9 @@ def summary(idata: Any, priors: PopulationPriors) -> pd.DataFrame:
     import arviz as az
 
     post = idata.posterior
-    diag = {k: az.summary(idata, var_names=[k], kind="diagnostics", round_to=None) for k in ("theta", "omega", "sigma")}
+    diag = {
+        k: az.summary(idata, var_names=[k], kind="diagnostics", round_to="none") for k in ("theta", "omega", "sigma")
+    }
     rows = []
 
     def add(name: str, meaning: str, unit: str, draws: Floats, prior: tuple[float, float, float], d: pd.Series) -> None:

@@ -84,7 +84,9 @@ class SolveOp(Op):
         self.kernel = make_kernel(model, batch, self.columns, model.observable_names.index(observable), rtol)
         self.run_of = np.repeat(np.arange(batch.n), np.diff(batch.t_0))
         self.n_runs = batch.n
-        self.key = _digest(source_key(model), observable, rtol, *vars(batch).values())
+        self.key = _digest(
+            source_key(model), observable, rtol, MAX_STEPS, absolute_tolerance(model, rtol), *vars(batch).values()
+        )
 
     def make_node(self, *inputs: Any) -> Apply:
         """x (n_runs, n_individual) -> values (n_obs,), jacobian (n_obs, n_individual)."""

@@ -31,7 +31,7 @@ from pharmtwin.synthetic.truth import (
 DRUG = "paroxetine"
 LABEL = "synthetic"
 ANCESTRIES = ("AFR", "AMR", "EAS", "EUR", "SAS")
-SCENARIOS = (("qd20_ss", 20.0, "20 mg once daily, 21 doses"), ("qd40_ss", 40.0, "40 mg once daily, 21 doses"))
+SCENARIOS = (("qd20_ss", 20.0, "20 mg once daily, 21 doses"),)
 N_DOSES, INTERVAL_H = 21, 24
 PROFILE_H = (*range(0, 72), *range(72, 577, 4))
 VARYING = ("weibull_scale", "V_shallow", "V_deep", "CYP2D6_Vmax", "CLint_other")

@@ -44,6 +44,19 @@ def _files(root: Path) -> list[Path]:
     )
 
 
+def _shown(path: Path) -> str:
+    """A path as the manifest shows it: no place outside the working directory."""
+    return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
+
+
+def _hashes(section: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Shown path -> hashes (two inputs from different places may share a name)."""
+    out: dict[str, list[str]] = {}
+    for entry in section:
+        out.setdefault(entry["path"], []).append(entry["sha256"])
+    return {k: sorted(v) for k, v in out.items()}
+
+
 def inputs_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The user's files by the path written in the config (an absolute path by its name only)."""
     plan = make_plan(config)
@@ -53,8 +66,7 @@ def inputs_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     out = []
     for name in dict.fromkeys(named):
         path = Path(name)
-        shown = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
-        out.append({"path": shown, "bytes": path.stat().st_size, "sha256": sha256_file(path)})
+        out.append({"path": _shown(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)})
     return out
 
 
@@ -64,7 +76,7 @@ def manifest(config: Mapping[str, Any], folder: Path, made: list[str]) -> dict[s
     if not made or not outputs:
         raise RuntimeError("nothing was made: there is no manifest to write")
     code = [_entry(p, REPOSITORY) for c in CODE for p in _files(REPOSITORY / c) if p.suffix in SUFFIXES]
-    shown = {k: v for k, v in config.items() if k != "paths"}
+    shown = {k: v for k, v in config.items() if k != "paths"} | {"drug": _shown(Path(str(config["drug"])))}
     return {
         "schema": "pharmtwin-manifest-1",
         "study": config["study"],
@@ -118,7 +130,7 @@ def compare(one: Path, other: Path) -> list[str]:
     a, b = (json.loads(p.read_text(encoding="utf-8")) for p in (one, other))
     problems = []
     for section in ("inputs", "facts", "code", "outputs"):
-        first, second = ({e["path"]: e["sha256"] for e in m[section]} for m in (a, b))
+        first, second = (_hashes(m[section]) for m in (a, b))
         problems += [f"{section}: {k} only in {one}" for k in sorted(first.keys() - second.keys())]
         problems += [f"{section}: {k} only in {other}" for k in sorted(second.keys() - first.keys())]
         problems += [f"{section}: {k} differs" for k in sorted(first.keys() & second.keys()) if first[k] != second[k]]
