@@ -266,54 +266,6 @@ def solve_twin(
     return OK
 
 
-@njit(**JIT)
-def solve_batch(
-    P,
-    seg_t,
-    seg_0,
-    ev_t,
-    ev_state,
-    ev_amount,
-    ev_kind,
-    ev_0,
-    times,
-    t_0,
-    y0,
-    rtol,
-    atol,
-    max_steps,
-    tangents,
-    out,
-    out_s,
-    y_end,
-    stat,
-    flag,
-):
-    """Many twins with ragged segments, events and output times (offsets seg_0, ev_0, t_0 of length n + 1)."""
-    for k in range(y0.shape[0]):
-        a, b = seg_0[k], seg_0[k + 1]
-        c, d = ev_0[k], ev_0[k + 1]
-        e, f = t_0[k], t_0[k + 1]
-        flag[k] = solve_twin(
-            P[a:b],
-            seg_t[a:b],
-            ev_t[c:d],
-            ev_state[c:d],
-            ev_amount[c:d],
-            ev_kind[c:d],
-            times[e:f],
-            y0[k],
-            rtol,
-            atol,
-            max_steps,
-            tangents,
-            out[e:f],
-            out_s[e:f] if tangents else out_s[0:0],
-            y_end[k],
-            stat[k],
-        )
-
-
 INTS = types.CPointer(types.int64)
 FLOATS = types.CPointer(types.float64)
 
@@ -321,21 +273,32 @@ FLOATS = types.CPointer(types.float64)
 @cfunc(
     types.void(
         FLOATS, types.int64, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, types.int64, INTS, FLOATS, types.int64, INTS,
-        FLOATS, types.int64, types.float64, FLOATS, types.int64, FLOATS, FLOATS, FLOATS, INTS, INTS,
+        FLOATS, types.int64, types.float64, FLOATS, types.int64, types.int64, FLOATS, FLOATS, FLOATS, INTS, INTS,
     ),
     cache=True,
     nopython=True,
 )  # fmt: skip
 def solve_entry(
     P, n_P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, n_ev, ev_0, times, n_t, t_0,
-    y0, n, rtol, atol, max_steps, out, out_s, y_end, stat, flag,
+    y0, n, rtol, atol, max_steps, tangents, out, out_s, y_end, stat, flag,
 ):  # fmt: skip
-    """``solve_batch`` with tangents behind a C entry point: callers need not compile the solver again."""
-    solve_batch(
-        carray(P, (n_P, NP)), carray(seg_t, n_P), carray(seg_0, n + 1),
-        carray(ev_t, n_ev), carray(ev_state, n_ev), carray(ev_amount, n_ev), carray(ev_kind, n_ev), carray(ev_0, n + 1),
-        carray(times, n_t), carray(t_0, n + 1), carray(y0, (n, NS)),
-        rtol, carray(atol, NS), max_steps, True,
-        carray(out, (n_t, NO)), carray(out_s, (n_t, NO, NT)), carray(y_end, (n, NS)),
-        carray(stat, (n, 3)), carray(flag, n),
-    )  # fmt: skip
+    """Many twins with ragged segments, events and output times (offsets seg_0, ev_0, t_0 of length n + 1).
+
+    A C entry point: Python calls it through ctypes, compiled code through its symbol, and neither compiles
+    the solver again. ``out_s`` may be empty unless ``tangents``.
+    """
+    P_, seg_t_, seg_0_ = carray(P, (n_P, NP)), carray(seg_t, n_P), carray(seg_0, n + 1)
+    ev_t_, ev_state_, ev_amount_ = carray(ev_t, n_ev), carray(ev_state, n_ev), carray(ev_amount, n_ev)
+    ev_kind_, ev_0_ = carray(ev_kind, n_ev), carray(ev_0, n + 1)
+    times_, t_0_, y0_, atol_ = carray(times, n_t), carray(t_0, n + 1), carray(y0, (n, NS)), carray(atol, NS)
+    out_, out_s_ = carray(out, (n_t, NO)), carray(out_s, (n_t if tangents else 0, NO, NT))
+    y_end_, stat_, flag_ = carray(y_end, (n, NS)), carray(stat, (n, 3)), carray(flag, n)
+    for k in range(n):
+        a, b = seg_0_[k], seg_0_[k + 1]
+        c, d = ev_0_[k], ev_0_[k + 1]
+        e, f = t_0_[k], t_0_[k + 1]
+        flag_[k] = solve_twin(
+            P_[a:b], seg_t_[a:b], ev_t_[c:d], ev_state_[c:d], ev_amount_[c:d], ev_kind_[c:d], times_[e:f], y0_[k],
+            rtol, atol_, max_steps, tangents != 0,
+            out_[e:f], out_s_[e:f] if tangents else out_s_[0:0], y_end_[k], stat_[k],
+        )  # fmt: skip

@@ -7,8 +7,10 @@ final state so that a run can be resumed. Records at the time of a dose are take
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +149,14 @@ def pack(
     )
 
 
+def _pointer(array: NDArray[Any]) -> Any:
+    """C pointer to a contiguous array of doubles or 64-bit integers."""
+    kind = ctypes.c_double if array.dtype == np.float64 else ctypes.c_int64
+    if array.dtype not in (np.float64, np.int64) or not array.flags.c_contiguous:
+        raise TypeError(f"the solver needs contiguous double or int64 arrays, not {array.dtype}")
+    return array.ctypes.data_as(ctypes.POINTER(kind))
+
+
 def _rosenbrock(model: Model, batch: Batch, with_tangents: bool, rtol: float) -> Trajectories:
     module = compiled(model)
     n_out = len(batch.times)
@@ -155,28 +165,14 @@ def _rosenbrock(model: Model, batch: Batch, with_tangents: bool, rtol: float) ->
     final = np.full((batch.n, module.NS), np.nan)
     stat = np.zeros((batch.n, 3), dtype=np.int64)
     flag = np.zeros(batch.n, dtype=np.int64)
-    module.solve_batch(
-        batch.P,
-        batch.seg_t,
-        batch.seg_0,
-        batch.ev_t,
-        batch.ev_state,
-        batch.ev_amount,
-        batch.ev_kind,
-        batch.ev_0,
-        batch.times,
-        batch.t_0,
-        batch.y0,
-        rtol,
-        absolute_tolerance(model, rtol),
-        MAX_STEPS,
-        with_tangents,
-        values,
-        tangents,
-        final,
-        stat,
-        flag,
-    )
+    p = _pointer
+    module.solve_entry.ctypes(
+        p(batch.P), len(batch.P), p(batch.seg_t), p(batch.seg_0),
+        p(batch.ev_t), p(batch.ev_state), p(batch.ev_amount), p(batch.ev_kind), len(batch.ev_t), p(batch.ev_0),
+        p(batch.times), n_out, p(batch.t_0), p(batch.y0), batch.n,
+        rtol, p(absolute_tolerance(model, rtol)), MAX_STEPS, int(with_tangents),
+        p(values), p(tangents), p(final), p(stat), p(flag),
+    )  # fmt: skip
     for k in np.flatnonzero(flag):
         mine = slice(batch.t_0[k], batch.t_0[k + 1])
         values[mine] = np.nan

@@ -58,7 +58,7 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
         solve_entry(
             P.ctypes, P.shape[0], seg_t.ctypes, seg_0.ctypes,
             ev_t.ctypes, ev_state.ctypes, ev_amount.ctypes, ev_kind.ctypes, n_events, ev_0.ctypes,
-            times.ctypes, n_times, t_0.ctypes, y0.ctypes, n_runs, rtol, atol.ctypes, MAX_STEPS,
+            times.ctypes, n_times, t_0.ctypes, y0.ctypes, n_runs, rtol, atol.ctypes, MAX_STEPS, 1,
             values.ctypes, tangents.ctypes, final.ctypes, stat.ctypes, flag.ctypes,
         )  # fmt: skip
         failed = 0
