@@ -1,7 +1,7 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
 
-from pharmtwin.intake.gate import gate
+from pharmtwin.workflow.gate import gate
 from pharmtwin.workflow.code import script_digest
 from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
 

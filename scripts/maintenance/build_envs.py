@@ -23,7 +23,6 @@ TABLES = ("numpy", "pandas", "pyarrow", "pyyaml", "jsonschema")
 MODEL = (*TABLES, "sympy", "numba", "scipy", "scikit-sundae")
 #: distributions that the code of a stage's jobs imports, directly or through the library
 ROOTS: dict[str, tuple[str, ...]] = {
-    "check": (*TABLES, "scipy", "cyvcf2", "pysam"),
     "genome": (*TABLES, "scipy", "cyvcf2", "pysam"),
     "body": (*TABLES, "scipy", "cyvcf2", "pysam"),
     "pbpk": (*MODEL, "cyvcf2", "pysam"),

@@ -28,7 +28,7 @@ TEXT = {"", ".cfg", ".in", ".lock", ".md", ".py", ".smk", ".toml", ".tsv", ".yam
 
 STAGES = {"genome", "body", "pbpk", "inference", "sensitivity", "evaluation", "report", "intake"}
 #: what a package of the library may import besides itself; below core nothing knows a stage
-LOWER = {"", "findings", "tables", "units", "facts"}
+LOWER = {"files", "", "findings", "tables", "units", "facts"}
 ALLOWED = {
     **{stage: {"core", "model", "engine"} | LOWER for stage in STAGES},
     "core": {"model", "engine"} | LOWER,
@@ -38,7 +38,7 @@ ALLOWED = {
 }
 #: the check of the input asks the genome stage's own checks about the VCFs
 EXCEPTIONS = {("intake", "genome.checks")}
-ENVS = ("check", "genome", "body", "pbpk", "fit", "sensitivity", "report")
+ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report")
 DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib"}
 
 

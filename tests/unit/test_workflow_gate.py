@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pharmtwin.intake.gate import gate
+from pharmtwin.workflow.gate import gate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
