@@ -36,3 +36,13 @@ def rows_digest_of_twins():
     from pharmtwin.intake.buckets import rows_digest
 
     return rows_digest([r for b in PLAN.buckets for r in PLAN.twins[b]])
+
+
+def calls_of(keys):
+    return expand(
+        f"{OUT}/genome/{{vcf}}/{{part}}.parquet", vcf=keys, part=["calls", "sites"]
+    )
+
+
+def gathered(stage, name):
+    return expand(f"{OUT}/{stage}/{{bucket}}/{name}", bucket=PLAN.buckets)

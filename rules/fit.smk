@@ -16,21 +16,23 @@ if FIT:
             individual=f"{OUT}/fit/twins.tsv",
             genotype=f"{OUT}/fit/genotype.tsv",
             posterior=f"{OUT}/fit/posterior.nc",
-        params:
-            rows=PLAN.sampled_digest(),
-            settings=settings_digest(config, "fit", "drug", "master_seed", *TWIN_SETTINGS),
-            code=script_digest("fit"),
-            facts=facts_digest("genes", "physiology"),
         log:
             f"{LOG}/fit.log",
         benchmark:
             f"{LOG}/fit.benchmark.tsv"
+        conda:
+            "../envs/fit.yaml"
         threads: 2
         resources:
             mem_mb=3000,
             runtime=240,
-        conda:
-            "../envs/fit.yaml"
+        params:
+            rows=PLAN.sampled_digest(),
+            settings=settings_digest(
+                config, "fit", "drug", "master_seed", *TWIN_SETTINGS
+            ),
+            code=script_digest("fit"),
+            facts=facts_digest("genes", "physiology"),
         script:
             "../scripts/fit.py"
 
@@ -42,18 +44,18 @@ else:
         output:
             population=f"{OUT}/fit/population_draws.parquet",
             twins=f"{OUT}/fit/twin_draws.parquet",
-        params:
-            settings=settings_digest(config, "drug", "master_seed"),
-            code=script_digest("prior_population"),
         log:
             f"{LOG}/prior_population.log",
         benchmark:
             f"{LOG}/prior_population.benchmark.tsv"
+        conda:
+            "../envs/fit.yaml"
         threads: 1
         resources:
             mem_mb=1000,
             runtime=30,
-        conda:
-            "../envs/fit.yaml"
+        params:
+            settings=settings_digest(config, "drug", "master_seed"),
+            code=script_digest("prior_population"),
         script:
             "../scripts/prior_population.py"

@@ -16,21 +16,21 @@ rule pbpk:
         profiles=f"{OUT}/pbpk/{{bucket}}/profiles.parquet",
         predictions=f"{OUT}/pbpk/{{bucket}}/predictions.parquet",
         checks=f"{OUT}/pbpk/{{bucket}}/solver_check.tsv",
+    log:
+        f"{LOG}/pbpk/{{bucket}}.log",
+    benchmark:
+        f"{LOG}/pbpk/{{bucket}}.benchmark.tsv"
+    conda:
+        "../envs/pbpk.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
         settings=settings_digest(config, "pbpk", "drug", "master_seed"),
         code=script_digest("pbpk"),
         facts=facts_digest("physiology"),
-    log:
-        f"{LOG}/pbpk/{{bucket}}.log",
-    benchmark:
-        f"{LOG}/pbpk/{{bucket}}.benchmark.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=120,
-    conda:
-        "../envs/pbpk.yaml"
     script:
         "../scripts/pbpk.py"
 
@@ -47,20 +47,20 @@ rule population:
         exposure=f"{OUT}/pbpk/population/exposure.parquet",
         profiles=f"{OUT}/pbpk/population/profiles.parquet",
         checks=f"{OUT}/pbpk/population/solver_check.tsv",
-    params:
-        settings=settings_digest(config, "pbpk", "drug", "master_seed"),
-        code=script_digest("population"),
-        facts=facts_digest("physiology"),
     log:
         f"{LOG}/population.log",
     benchmark:
         f"{LOG}/population.benchmark.tsv"
+    conda:
+        "../envs/pbpk.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
-    conda:
-        "../envs/pbpk.yaml"
+    params:
+        settings=settings_digest(config, "pbpk", "drug", "master_seed"),
+        code=script_digest("population"),
+        facts=facts_digest("physiology"),
     script:
         "../scripts/population.py"
 
@@ -77,19 +77,26 @@ if PUBLISHED:
         output:
             published=f"{OUT}/published/published.tsv",
             checks=f"{OUT}/published/solver_check.tsv",
-        params:
-            settings=settings_digest(config, "pbpk", "drug", "master_seed", "genome.activity_map", "fit.enabled"),
-            code=script_digest("published"),
-            facts=facts_digest("physiology", "genes"),
         log:
             f"{LOG}/published.log",
         benchmark:
             f"{LOG}/published.benchmark.tsv"
+        conda:
+            "../envs/pbpk.yaml"
         threads: 1
         resources:
             mem_mb=1500,
             runtime=60,
-        conda:
-            "../envs/pbpk.yaml"
+        params:
+            settings=settings_digest(
+                config,
+                "pbpk",
+                "drug",
+                "master_seed",
+                "genome.activity_map",
+                "fit.enabled",
+            ),
+            code=script_digest("published"),
+            facts=facts_digest("physiology", "genes"),
         script:
             "../scripts/published.py"

@@ -1,10 +1,12 @@
 # Gathering jobs: accuracy, report, manifest.
-def gathered(stage, name):
-    return expand(f"{OUT}/{stage}/{{bucket}}/{name}", bucket=PLAN.buckets)
-
-
-FIT_TABLES = [f"{OUT}/fit/{t}.tsv" for t in ("summary", "diagnostics", "twins", "genotype")] if FIT else []
-SENSITIVITY_TABLES = [f"{OUT}/sensitivity/{t}.tsv" for t in ("morris", "sobol")] if SENSITIVITY else []
+FIT_TABLES = (
+    [f"{OUT}/fit/{t}.tsv" for t in ("summary", "diagnostics", "twins", "genotype")]
+    if FIT
+    else []
+)
+SENSITIVITY_TABLES = (
+    [f"{OUT}/sensitivity/{t}.tsv" for t in ("morris", "sobol")] if SENSITIVITY else []
+)
 PUBLISHED_TABLE = [f"{OUT}/published/published.tsv"] if PUBLISHED else []
 
 
@@ -15,19 +17,19 @@ rule evaluate:
     output:
         accuracy=f"{OUT}/evaluate/accuracy.tsv",
         verdict=f"{OUT}/evaluate/verdict.txt",
-    params:
-        settings=settings_digest(config, "data_kind", "master_seed"),
-        code=script_digest("evaluate"),
     log:
         f"{LOG}/evaluate.log",
     benchmark:
         f"{LOG}/evaluate.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
-    conda:
-        "../envs/report.yaml"
+    params:
+        settings=settings_digest(config, "data_kind", "master_seed"),
+        code=script_digest("evaluate"),
     script:
         "../scripts/evaluate.py"
 
@@ -40,8 +42,14 @@ rule report:
         findings=gathered("twins", "findings.tsv"),
         genotype=gathered("twins", "genotype.parquet"),
         body=gathered("twins", "body.parquet"),
-        exposure=[*gathered("pbpk", "exposure.parquet"), f"{OUT}/pbpk/population/exposure.parquet"],
-        profiles=[*gathered("pbpk", "profiles.parquet"), f"{OUT}/pbpk/population/profiles.parquet"],
+        exposure=[
+            *gathered("pbpk", "exposure.parquet"),
+            f"{OUT}/pbpk/population/exposure.parquet",
+        ],
+        profiles=[
+            *gathered("pbpk", "profiles.parquet"),
+            f"{OUT}/pbpk/population/profiles.parquet",
+        ],
         predictions=gathered("pbpk", "predictions.parquet"),
         fit=FIT_TABLES,
         sensitivity=SENSITIVITY_TABLES,
@@ -51,21 +59,21 @@ rule report:
     output:
         index=f"{OUT}/report/index.html",
         pages=directory(f"{OUT}/report/twins"),
+    log:
+        f"{LOG}/report.log",
+    benchmark:
+        f"{LOG}/report.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         rows=rows_digest_of_twins(),
         settings=settings_digest(config, *sorted(config)),
         code=script_digest("report"),
         facts=facts_digest("report", "versions.tsv"),
-    log:
-        f"{LOG}/report.log",
-    benchmark:
-        f"{LOG}/report.benchmark.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../envs/report.yaml"
     script:
         "../scripts/report.py"
 
@@ -81,18 +89,18 @@ rule manifest:
         f"{OUT}/pbpk/population/solver_check.tsv",
     output:
         manifest=f"{OUT}/manifest.json",
-    params:
-        settings=settings_digest(config, *sorted(config)),
-        code=script_digest("manifest"),
     log:
         f"{LOG}/manifest.log",
     benchmark:
         f"{LOG}/manifest.benchmark.tsv"
+    conda:
+        "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=30,
-    conda:
-        "../envs/report.yaml"
+    params:
+        settings=settings_digest(config, *sorted(config)),
+        code=script_digest("manifest"),
     script:
         "../scripts/manifest.py"

@@ -2,10 +2,6 @@
 TWIN_SETTINGS = ("genome.activity_map", "genome.phenotype_scheme")
 
 
-def calls_of(keys):
-    return expand(f"{OUT}/genome/{{vcf}}/{{part}}.parquet", vcf=keys, part=["calls", "sites"])
-
-
 rule twins:
     input:
         ancient(PATHS["twins"]),
@@ -15,21 +11,21 @@ rule twins:
         body=f"{OUT}/twins/{{bucket}}/body.parquet",
         priors=f"{OUT}/twins/{{bucket}}/priors.parquet",
         findings=f"{OUT}/twins/{{bucket}}/findings.tsv",
+    log:
+        f"{LOG}/twins/{{bucket}}.log",
+    benchmark:
+        f"{LOG}/twins/{{bucket}}.benchmark.tsv"
+    conda:
+        "../envs/body.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
         settings=settings_digest(config, *TWIN_SETTINGS),
         code=script_digest("twins"),
         facts=facts_digest("genes", "physiology"),
-    log:
-        f"{LOG}/twins/{{bucket}}.log",
-    benchmark:
-        f"{LOG}/twins/{{bucket}}.benchmark.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../envs/body.yaml"
     script:
         "../scripts/twins.py"
 
@@ -39,19 +35,19 @@ rule reference:
     output:
         body=f"{OUT}/reference/body.parquet",
         priors=f"{OUT}/reference/priors.parquet",
-    params:
-        settings=settings_digest(config, "genome.activity_map"),
-        code=script_digest("reference"),
-        facts=facts_digest("genes", "physiology"),
     log:
         f"{LOG}/reference.log",
     benchmark:
         f"{LOG}/reference.benchmark.tsv"
+    conda:
+        "../envs/body.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
-    conda:
-        "../envs/body.yaml"
+    params:
+        settings=settings_digest(config, "genome.activity_map"),
+        code=script_digest("reference"),
+        facts=facts_digest("genes", "physiology"),
     script:
         "../scripts/reference.py"
