@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -182,16 +181,3 @@ def test_every_sheet_is_sourced_and_listed() -> None:
         sheet = fact_table(str(name))
         assert len(sheet) == row["rows"], name
         assert sheet["source"].notna().all(), name
-
-
-def test_ten_thousand_twins_in_a_second() -> None:
-    table = twins(10_000)
-    physiology(table.head(1))
-    best = min(_seconds(table) for _ in range(3))
-    assert best < 1.0
-
-
-def _seconds(table: pd.DataFrame) -> float:
-    start = time.perf_counter()
-    physiology(table)
-    return time.perf_counter() - start

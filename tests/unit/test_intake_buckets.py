@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -58,7 +57,6 @@ def test_ten_thousand_twins_are_cheap_and_need_no_pandas(tmp_path):
     row = "T{}\tc.vcf.gz\tS{}\tEUR\tF\t50\t70.5\t170\t0.9\tsynthetic"
     header = "twin_id vcf sample ancestry sex age_y weight_kg height_cm creatinine_mg_dl label".replace(" ", "\t")
     path.write_text("\n".join([header, *(row.format(i, i) for i in range(10_000))]))
-    start = time.perf_counter()
     rows = read_rows(path)
     buckets: dict[int, list] = {}
     for r in rows:
@@ -66,6 +64,5 @@ def test_ten_thousand_twins_are_cheap_and_need_no_pandas(tmp_path):
         buckets.setdefault(bucket_of(r["twin_id"], 16), []).append(r)
     digests = {i: rows_digest(its) for i, its in buckets.items()}
     assert len(rows) == 10_000 and len(digests) == 16
-    assert time.perf_counter() - start < 2
     code = "import sys, pharmtwin.intake.sheet, pharmtwin.intake.buckets; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

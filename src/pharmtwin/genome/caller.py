@@ -62,6 +62,13 @@ def call_vcf(
     )
 
 
+def covered_genes(path: Path, genes: Sequence[str], absent: str) -> list[str]:
+    """Genes of which the file holds at least one definition position (all, if absence is declared reference)."""
+    if absent == "reference":
+        return list(genes)
+    return [gene for gene, found in read_sites(path, genes, absent=absent).items() if found.n_covered]
+
+
 def call_gene(
     site_calls: SiteCalls,
     *,

@@ -48,7 +48,7 @@ def select_calls(
     )
     genes = list(dict.fromkeys(calls["gene"]))
     if (wanted["sample"] == "").any():
-        population = [_population(gene) for gene in genes]
+        population = [population_calls(gene) for gene in genes]
         calls = pd.concat([calls, *(c for c, _ in population)], ignore_index=True)
         sites = pd.concat([sites, *(s for _, s in population)], ignore_index=True)
     lacking = sorted(set(wanted["sample"]) - set(calls["sample"]))
@@ -138,7 +138,7 @@ def _fits_variants(one: str, two: str, candidates: pd.Series) -> bool:
 
 
 @cache
-def _population(gene: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def population_calls(gene: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """calls and sites of a sample (named "") without any genotype: the population of each ancestry."""
     definition = gene_definition(gene)
     n = len(definition.sites)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pharmtwin.findings import Finding
+from pharmtwin.genome.caller import call_vcf, covered_genes
 from pharmtwin.genome.merge import Frames, merge_files
 from pharmtwin.genome.phenotype import relative_clearance
-from pharmtwin.genome.select import activity_priors, population_activity, select_calls
+from pharmtwin.genome.select import activity_priors, population_activity, population_calls, select_calls
 from pharmtwin.tables import conform, records
 
 GENE = "CYP2D6"
@@ -26,11 +28,43 @@ def genotype_of(
     frames : VCF path -> (calls, sites). twins, outside : canonical sheets. options : ``genome`` of the config.
     """
     calls, sites, renamed = merge_files(frames, twins[["twin_id", "vcf", "sample", "ancestry"]])
+    calls, sites = _complete(calls, sites, sorted(set(renamed["sample"]) - {""}), list(options["genes"]))
     genotype, findings = select_calls(
         calls, sites, renamed, outside, scheme=options["phenotype_scheme"], outside_file=outside_file or "outside_calls"
     )
     ancestry = dict(zip(twins.twin_id.astype(str), twins.ancestry.astype(str), strict=True))
     return genotype, activity_priors(genotype, options["activity_map"], (GENE,), ancestry=ancestry), findings
+
+
+def call_file(path: Path, options: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables ``calls`` and ``sites`` of one VCF, for the genes that it covers.
+
+    A gene of which the file holds no position says nothing about its samples; another file of the same
+    twins may, and if none does, ``genotype_of`` gives them the population's posterior.
+    """
+    covered = covered_genes(path, list(options["genes"]), str(options["absent_positions"]))
+    return call_vcf(
+        path,
+        covered or list(options["genes"]),
+        absent=str(options["absent_positions"]),
+        min_probability=float(options["min_probability"]),
+    )
+
+
+def _complete(
+    calls: pd.DataFrame, sites: pd.DataFrame, samples: list[str], genes: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add the population's posterior for every sample and gene that no file covers."""
+    have = set(zip(sites["sample"].astype(str), sites["gene"].astype(str))) if len(sites) else set()
+    new_calls, new_sites = [calls], [sites]
+    for gene in genes:
+        lacking = [s for s in samples if (s, gene) not in have]
+        if lacking:
+            nobody_calls, nobody_sites = population_calls(gene)
+            names = pd.DataFrame({"sample": lacking})
+            new_calls.append(names.merge(nobody_calls.drop(columns="sample"), how="cross"))
+            new_sites.append(names.merge(nobody_sites.drop(columns="sample"), how="cross"))
+    return pd.concat(new_calls, ignore_index=True), pd.concat(new_sites, ignore_index=True)
 
 
 def site_findings(frames: Frames, twins: pd.DataFrame, file: str) -> list[Finding]:
