@@ -41,8 +41,8 @@ def in_bucket(frame: pd.DataFrame, bucket: str, n: int) -> pd.DataFrame:
     """Rows of the twins of one bucket."""
     from pharmtwin.intake.buckets import bucket_name, bucket_of
 
-    mine = [bucket_name(bucket_of(str(t), n)) == bucket for t in frame["twin_id"]]
-    return frame[mine].reset_index(drop=True)
+    mine = pd.Series([bucket_name(bucket_of(str(t), n)) == bucket for t in frame["twin_id"]], dtype=bool)
+    return frame[mine.to_numpy()].reset_index(drop=True)
 
 
 def genome_frames(files: list[str], vcf_of: Mapping[str, str]) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
