@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import pandas as pd
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
@@ -11,7 +13,7 @@ from pharmtwin.report.profiles import BANDS, prediction_table, twin_panel
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import count, interval, number, plain, plotly_text, plural
 
-SD_BETWEEN_Q05_AND_Q95 = 3.289707253902945  # of a normal distribution
+SD_BETWEEN_Q05_AND_Q95 = 2 * NormalDist().inv_cdf(0.95)
 MAX_PROFILES = 24
 MAX_PAIRS = 1500
 DRAWN = {"population": "Population", "covariates": "Covariates", "twin": "Twin"}
