@@ -21,4 +21,9 @@ def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write text atomically (UTF-8, \\n)."""
-    replace_atomically(path, lambda p: p.write_bytes(text.encode()))
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes atomically."""
+    replace_atomically(path, lambda p: p.write_bytes(data))

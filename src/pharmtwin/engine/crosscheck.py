@@ -36,6 +36,8 @@ def subset(batch: Batch, runs: Sequence[int]) -> Batch:
         times=take(batch.times, batch.t_0),
         t_0=offsets(batch.t_0),
         y0=batch.y0[list(runs)],
+        rec_ev=take(batch.rec_ev, batch.t_0),
+        r0=batch.r0[list(runs)],
     )
 
 

@@ -2,13 +2,15 @@
 
 ``simulate(model, batch, ...)`` and ``simulate_with_sensitivities`` take parameters that are piecewise
 constant in time, ragged regimens and per-twin output times, can start from a given state, and return the
-final state so that a run can be resumed. Records at the time of a dose are taken before the dose.
+final state so that a run can be resumed. Records at the time of a dose are taken before the dose, unless
+``rec_ev`` says otherwise.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pharmtwin.engine.compiled import compiled
-from pharmtwin.model.description import Model
+from pharmtwin.engine.kernels import function
+from pharmtwin.model.description import TIME, Model
 
+#: C signature of ``solve_entry``: i a 64-bit integer, I a pointer to them, f a double, F a pointer
+SOLVE = "IFiFIFIFIiIFIiIFFiifFiiFFFFFIF"
 Floats = NDArray[np.float64]
 MAX_STEPS = 200_000
-REASONS = {0: "ok", 1: "too many steps", 2: "step size underflow", 3: "not finite", 4: "CVODE failed"}
+REASONS = {
+    0: "ok", 1: "too many steps", 2: "step size underflow", 3: "not finite", 4: "CVODE failed",
+    5: "a parameter is not finite",
+}  # fmt: skip
+N_STATS = 6  # steps, rejected steps, time reached, last step size, worst state, events applied
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,13 @@ class Dose:
 
 @dataclass(frozen=True)
 class Batch:
-    """Ragged input of many runs (flat arrays with offsets; see ``rosenbrock_kernel``)."""
+    """Ragged input of many runs: flat arrays, run k has items ``x_0[k]`` to ``x_0[k + 1]``.
+
+    P (segments, n_parameters) from seg_t on; events ev_t, ev_state, ev_amount, ev_kind (0 adds the amount
+    to a state, 1 to the state's zero-order input rate, 2 sets the state, 3 sets the rate; equal times in
+    order); records at times, taken after rec_ev of the run's events; y0 and r0 (n_runs, n_states) initial
+    states and running input rates (mg/h).
+    """
 
     P: Floats
     seg_t: Floats
@@ -48,6 +63,8 @@ class Batch:
     times: Floats
     t_0: NDArray[np.int64]
     y0: Floats
+    rec_ev: NDArray[np.int64]
+    r0: Floats
 
     @property
     def n(self) -> int:
@@ -60,15 +77,25 @@ class Trajectories:
     """Output of a batch: ``values`` (sum of n_t, n_observables), offsets ``t_0``, final states, flags.
 
     ``flag`` is 0 where a run succeeded (else a key of :data:`REASONS`); rows of failed runs are NaN.
-    ``tangents`` (sum of n_t, n_observables, n_sensitivities) or None.
+    ``final_state`` and ``final_rate`` (n_runs, n_states) after the last record: with the events that are
+    left (``stat[:, 5]`` tells how many were applied) they resume the run. ``stat`` (n_runs, 6): steps,
+    rejected steps, time reached (h), last step size (h), worst state of a failure, events applied.
+    ``tangents`` (sum of n_t, n_observables, n_sensitivities) or None. ``path`` says which code solved.
     """
 
     values: Floats
     t_0: NDArray[np.int64]
     final_state: Floats
+    final_rate: Floats
     flag: NDArray[np.int64]
-    steps: NDArray[np.int64]
+    stat: Floats
     tangents: Floats | None = None
+    path: str = ""
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Steps of each run."""
+        return self.stat[:, 0].astype(np.int64)
 
     def of(self, k: int) -> Floats:
         """Values of run ``k``: (n_t, n_observables)."""
@@ -85,6 +112,10 @@ def absolute_tolerance(model: Model, rtol: float) -> Floats:
     return np.array([(1e-3 if s.unit == "mg" else 1e-2) * rtol for s in model.states])
 
 
+def _offsets(sizes: Sequence[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(np.asarray(sizes, dtype=np.int64))]).astype(np.int64)
+
+
 def pack(
     model: Model,
     parameters: Sequence[Floats] | Floats,
@@ -92,6 +123,7 @@ def pack(
     times: Sequence[Floats],
     state0: Floats | None = None,
     segment_times: Sequence[Floats] | None = None,
+    rate0: Floats | None = None,
 ) -> Batch:
     """Pack runs into a :class:`Batch`.
 
@@ -101,55 +133,91 @@ def pack(
     regimens : doses of each run. times : sorted output times (h) of each run.
     state0 : (n_runs, n_states) initial states; default the model's.
     segment_times : start times (h) of each run's segments; default [0.].
-
-    A running infusion is not part of the state: a resumed run needs its rest as a new dose.
+    rate0 : (n_runs, n_states) input rates (mg/h) that run at the start; default none.
 
     Raises
     ------
     ValueError : shapes that do not fit, unsorted times, a dose before the start.
     """
-    n = len(times)
-    rows = [np.atleast_2d(np.asarray(p, dtype=float)) for p in parameters]
-    starts = [np.array([0.0])] * n if segment_times is None else [np.asarray(s, dtype=float) for s in segment_times]
-    if not (len(rows) == len(regimens) == len(starts) == n):
-        raise ValueError(f"{len(rows)} parameter sets, {len(regimens)} regimens and {n} time vectors do not fit")
-    ev: list[list[tuple[float, int, float, int]]] = []
+    events: list[list[tuple[float, int, float, int]]] = []
     for k, regimen in enumerate(regimens):
-        if rows[k].shape != (len(starts[k]), len(model.parameters)):
-            raise ValueError(
-                f"run {k}: parameters have shape {rows[k].shape}, need {(len(starts[k]), len(model.parameters))}"
-            )
-        if np.any(np.diff(times[k]) < 0):
-            raise ValueError(f"run {k}: output times are not sorted")
         items: list[tuple[float, int, float, int]] = []
         for d in regimen:
-            if d.time < starts[k][0]:
-                raise ValueError(f"run {k}: dose at {d.time} h lies before the start at {starts[k][0]} h")
             s = model.dose_state(d.route)
             if d.duration > 0:
                 items += [(d.time, s, d.amount / d.duration, 1), (d.time + d.duration, s, -d.amount / d.duration, 1)]
             else:
                 items.append((d.time, s, d.amount, 0))
-        ev.append(sorted(items))
-    offsets = lambda sizes: np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)  # noqa: E731
-    flat = [e for items in ev for e in items]
+        start = 0.0 if segment_times is None else float(np.asarray(segment_times[k])[0])
+        early = [d.time for d in regimen if d.time < start]
+        if early:
+            raise ValueError(f"run {k}: dose at {early[0]} h lies before the start at {start} h")
+        events.append(sorted(items))
+    return pack_events(model, parameters, events, times, None, state0, segment_times, rate0)
+
+
+def pack_events(
+    model: Model,
+    parameters: Sequence[Floats] | Floats,
+    events: Sequence[Sequence[tuple[float, int, float, int]]],
+    times: Sequence[Floats],
+    records_after: Sequence[NDArray[np.int64]] | None = None,
+    state0: Floats | None = None,
+    segment_times: Sequence[Floats] | None = None,
+    rate0: Floats | None = None,
+) -> Batch:
+    """As :func:`pack`, from events (time h, state index, amount, kind) in order.
+
+    ``records_after`` : for each output time how many of the run's events come before the record; default
+    those strictly before its time.
+    """
+    n = len(times)
+    rows = [np.atleast_2d(np.asarray(p, dtype=float)) for p in parameters]
+    starts = [np.array([0.0])] * n if segment_times is None else [np.asarray(s, dtype=float) for s in segment_times]
+    if not (len(rows) == len(events) == len(starts) == n):
+        raise ValueError(f"{len(rows)} parameter sets, {len(events)} regimens and {n} time vectors do not fit")
+    n_p, n_s = len(model.parameters), len(model.states)
+    after: list[NDArray[np.int64]] = []
+    for k, own in enumerate(events):
+        if rows[k].shape != (len(starts[k]), n_p):
+            raise ValueError(f"run {k}: parameters have shape {rows[k].shape}, need {(len(starts[k]), n_p)}")
+        ev_t = np.array([e[0] for e in own], dtype=float)
+        if np.any(np.diff(times[k]) < 0) or np.any(np.diff(ev_t) < 0) or np.any(np.diff(starts[k]) <= 0):
+            raise ValueError(f"run {k}: output times, events or segments are not sorted")
+        if len(ev_t) and ev_t[0] < starts[k][0]:
+            raise ValueError(f"run {k}: event at {ev_t[0]} h lies before the start at {starts[k][0]} h")
+        if len(times[k]) and times[k][0] < starts[k][0]:
+            raise ValueError(f"run {k}: output time {times[k][0]} h lies before the start at {starts[k][0]} h")
+        before = np.searchsorted(ev_t, times[k], side="left").astype(np.int64)
+        if records_after is not None:
+            before = np.asarray(records_after[k], dtype=np.int64)
+            latest = np.searchsorted(ev_t, times[k], side="right")
+            if before.shape != np.shape(times[k]) or np.any(before > latest) or np.any(np.diff(before) < 0):
+                raise ValueError(f"run {k}: a record is placed after an event that lies later, or out of order")
+        after.append(before)
+    flat = [e for own in events for e in own]
     column = lambda i, dtype: np.array([e[i] for e in flat], dtype=dtype)  # noqa: E731
+    y0 = np.tile(initial_state(model), (n, 1)) if state0 is None else np.array(state0, dtype=float)
+    if state0 is None and TIME in model.state_names:
+        y0[:, model.state_names.index(TIME)] = [s[0] for s in starts]
     return Batch(
-        P=np.ascontiguousarray(np.vstack(rows)),
-        seg_t=np.concatenate(starts),
-        seg_0=offsets([len(s) for s in starts]),
+        P=np.ascontiguousarray(np.vstack(rows)) if n else np.zeros((0, n_p)),
+        seg_t=np.concatenate(starts) if n else np.zeros(0),
+        seg_0=_offsets([len(s) for s in starts]),
         ev_t=column(0, np.float64),
         ev_state=column(1, np.int64),
         ev_amount=column(2, np.float64),
         ev_kind=column(3, np.int64),
-        ev_0=offsets([len(e) for e in ev]),
+        ev_0=_offsets([len(e) for e in events]),
         times=np.concatenate([np.asarray(t, dtype=float) for t in times]) if n else np.zeros(0),
-        t_0=offsets([len(t) for t in times]),
-        y0=np.tile(initial_state(model), (n, 1)) if state0 is None else np.array(state0, dtype=float),
+        t_0=_offsets([len(t) for t in times]),
+        y0=np.ascontiguousarray(y0).reshape(n, n_s),
+        rec_ev=np.concatenate(after) if n else np.zeros(0, dtype=np.int64),
+        r0=np.zeros((n, n_s)) if rate0 is None else np.ascontiguousarray(np.array(rate0, dtype=float)),
     )
 
 
-def _pointer(array: NDArray[Any]) -> Any:
+def pointer(array: NDArray[Any]) -> Any:
     """C pointer to a contiguous array of doubles or 64-bit integers."""
     kind = ctypes.c_double if array.dtype == np.float64 else ctypes.c_int64
     if array.dtype not in (np.float64, np.int64) or not array.flags.c_contiguous:
@@ -157,41 +225,103 @@ def _pointer(array: NDArray[Any]) -> Any:
     return array.ctypes.data_as(ctypes.POINTER(kind))
 
 
-def _rosenbrock(model: Model, batch: Batch, with_tangents: bool, rtol: float) -> Trajectories:
-    module = compiled(model)
-    n_out = len(batch.times)
-    values = np.full((n_out, module.NO), np.nan)
-    tangents = np.full((n_out if with_tangents else 0, module.NO, module.NT), np.nan)
-    final = np.full((batch.n, module.NS), np.nan)
-    stat = np.zeros((batch.n, 3), dtype=np.int64)
-    flag = np.zeros(batch.n, dtype=np.int64)
-    p = _pointer
-    module.solve_entry.ctypes(
-        p(batch.P), len(batch.P), p(batch.seg_t), p(batch.seg_0),
-        p(batch.ev_t), p(batch.ev_state), p(batch.ev_amount), p(batch.ev_kind), len(batch.ev_t), p(batch.ev_0),
-        p(batch.times), n_out, p(batch.t_0), p(batch.y0), batch.n,
-        rtol, p(absolute_tolerance(model, rtol)), MAX_STEPS, int(with_tangents),
-        p(values), p(tangents), p(final), p(stat), p(flag),
-    )  # fmt: skip
-    for k in np.flatnonzero(flag):
-        mine = slice(batch.t_0[k], batch.t_0[k + 1])
-        values[mine] = np.nan
-        if with_tangents:
-            tangents[mine] = np.nan
-    return Trajectories(values, batch.t_0, final, flag, stat[:, 0], tangents if with_tangents else None)
+def empty_result(batch: Batch, n_o: int, n_t: int, tangents: bool, path: str) -> Trajectories:
+    """Where a batch is solved into; NaN until it is."""
+    n_out, n_s = len(batch.times), batch.y0.shape[1]
+    return Trajectories(
+        values=np.full((n_out, n_o), np.nan),
+        t_0=batch.t_0,
+        final_state=np.full((batch.n, n_s), np.nan),
+        final_rate=np.full((batch.n, n_s), np.nan),
+        flag=np.zeros(batch.n, dtype=np.int64),
+        stat=np.zeros((batch.n, N_STATS)),
+        tangents=np.full((n_out, n_o, n_t), np.nan) if tangents else None,
+        path=path,
+    )
 
 
-def simulate(model: Model, batch: Batch, *, engine: str = "cvode", rtol: float = 1e-6) -> Trajectories:
-    """Solve a batch with ``cvode`` (SUNDIALS, the reference) or ``rosenbrock`` (Rodas5P, the fast path)."""
+def blank_failures(result: Trajectories) -> Trajectories:
+    """A failed run has no values at all, not even those before it failed."""
+    for k in np.flatnonzero(result.flag):
+        mine = slice(result.t_0[k], result.t_0[k + 1])
+        result.values[mine] = np.nan
+        result.final_state[k] = np.nan
+        if result.tangents is not None:
+            result.tangents[mine] = np.nan
+    return result
+
+
+def _rosenbrock(
+    model: Model, batch: Batch, with_tangents: bool, rtol: float, atol: Floats | None, form: str, threads: int
+) -> Trajectories:
+    code = compiled(model, form)
+    g = code.generated
+    entry = function("rosenbrock", "solve_entry", SOLVE)
+    result = empty_result(batch, g.n_o, g.n_t, with_tangents, f"rosenbrock, {form}")
+    tangents = np.zeros((0, g.n_o, g.n_t)) if result.tangents is None else result.tangents
+    absolute = absolute_tolerance(model, rtol) if atol is None else np.ascontiguousarray(atol, dtype=float)
+    p = pointer
+
+    def solve(first: int, last: int) -> None:  # without the interpreter lock
+        entry(
+            p(code.table), p(batch.P), len(batch.P), p(batch.seg_t), p(batch.seg_0), p(batch.ev_t), p(batch.ev_state),
+            p(batch.ev_amount), p(batch.ev_kind), len(batch.ev_t), p(batch.ev_0), p(batch.times), p(batch.rec_ev),
+            len(batch.times), p(batch.t_0), p(batch.y0), p(batch.r0), first, last, rtol, p(absolute), MAX_STEPS,
+            int(with_tangents), p(result.values), p(tangents), p(result.final_state), p(result.final_rate),
+            p(result.stat), p(result.flag), p(np.empty(code.scratch(with_tangents))),
+        )  # fmt: skip
+
+    over_threads(solve, batch.n, 1 if form == "tape" else threads)
+    return blank_failures(result)
+
+
+def over_threads(solve: Any, n: int, threads: int) -> None:
+    """Call ``solve(first, last)`` on shares of n runs; each run's result is the same whatever the number."""
+    bounds = np.linspace(0, n, max(1, min(threads, n)) + 1).astype(int)
+    if len(bounds) == 2:
+        solve(0, n)
+        return
+    with ThreadPoolExecutor(len(bounds) - 1) as pool:
+        list(pool.map(solve, bounds[:-1].tolist(), bounds[1:].tolist()))
+
+
+def simulate(
+    model: Model,
+    batch: Batch,
+    *,
+    engine: str = "cvode",
+    rtol: float = 1e-6,
+    atol: Floats | None = None,
+    form: str = "native",
+    threads: int = 1,
+) -> Trajectories:
+    """Solve a batch with ``cvode`` (SUNDIALS, the reference) or ``rosenbrock`` (Rodas5P, the fast path).
+
+    Parameters
+    ----------
+    rtol : relative tolerance. atol : absolute tolerance of each state; default :func:`absolute_tolerance`.
+    form : ``native`` machine code or ``tape`` (no compilation, slower: for structures that few runs share).
+    threads : runs are shared out over so many; results do not depend on the number.
+
+    A run that fails has a flag, NaN values and a reason (``engine.failures``); the others go on.
+    """
     if engine == "rosenbrock":
-        return _rosenbrock(model, batch, False, rtol)
-    if engine == "cvode":
-        from pharmtwin.engine.cvode import solve
+        return _rosenbrock(model, batch, False, rtol, atol, form, threads)
+    if engine in ("cvode", "cvode_public"):
+        from pharmtwin.engine import cvode
 
-        return solve(model, batch, rtol)
-    raise ValueError(f"unknown engine {engine!r}; use cvode or rosenbrock")
+        return cvode.solve(model, batch, rtol, atol, form, threads, public=engine == "cvode_public")
+    raise ValueError(f"unknown engine {engine!r}; use cvode or rosenbrock (cvode_public: CVODE by its Python API)")
 
 
-def simulate_with_sensitivities(model: Model, batch: Batch, *, rtol: float = 1e-6) -> Trajectories:
+def simulate_with_sensitivities(
+    model: Model,
+    batch: Batch,
+    *,
+    rtol: float = 1e-6,
+    atol: Floats | None = None,
+    form: str = "native",
+    threads: int = 1,
+) -> Trajectories:
     """Solve (Rodas5P) with exact tangents of the discrete solution with respect to ``model.sensitivities``."""
-    return _rosenbrock(model, batch, True, rtol)
+    return _rosenbrock(model, batch, True, rtol, atol, form, threads)

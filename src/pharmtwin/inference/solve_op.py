@@ -22,8 +22,8 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from pharmtwin.engine.compiled import compiled, solver_symbol, source_key
-from pharmtwin.engine.run import MAX_STEPS, Batch, absolute_tolerance
+from pharmtwin.engine.compiled import compiled, source_key, symbols
+from pharmtwin.engine.run import MAX_STEPS, N_STATS, SOLVE, Batch, absolute_tolerance
 from pharmtwin.model.description import Model
 
 
@@ -33,12 +33,19 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
     ``columns`` are the positions of the individual parameters in the model's parameter vector, in the
     order of ``model.sensitivities``.
     """
-    module = compiled(model)
-    n_states, n_obs_kinds, n_tangents = module.NS, module.NO, module.NT
-    solve_entry = numba.types.ExternalFunction(solver_symbol(model), module.solve_entry._sig)
+    code = compiled(model)
+    g = code.generated
+    n_states, n_obs_kinds, n_tangents, n_scratch = g.n, g.n_o, g.n_t, code.scratch(tangents=True)
+    entry, table = symbols(model)
+    integer, double = numba.types.int64, numba.types.float64
+    kinds = {"i": integer, "f": double, "I": numba.types.CPointer(integer), "F": numba.types.CPointer(double)}
+    # the table goes as a number: it is the address itself
+    arguments = [integer, *(kinds[c] for c in SOLVE[1:])]
+    solve_entry = numba.types.ExternalFunction(entry, numba.types.void(*arguments))
+    table_address = numba.types.ExternalFunction(table, integer())
     base, seg_t, seg_0 = batch.P, batch.seg_t, batch.seg_0
     ev_t, ev_state, ev_amount, ev_kind, ev_0 = batch.ev_t, batch.ev_state, batch.ev_amount, batch.ev_kind, batch.ev_0
-    times, t_0, y0 = batch.times, batch.t_0, batch.y0
+    times, t_0, y0, rec_ev, r0 = batch.times, batch.t_0, batch.y0, batch.rec_ev, batch.r0
     atol = absolute_tolerance(model, rtol)
     where = np.array(columns, dtype=np.int64)
     n_times, n_runs, n_events = len(batch.times), batch.n, len(batch.ev_t)
@@ -53,13 +60,16 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
         values = np.empty((n_times, n_obs_kinds))
         tangents = np.empty((n_times, n_obs_kinds, n_tangents))
         final = np.empty((n_runs, n_states))
-        stat = np.zeros((n_runs, 3), dtype=np.int64)
+        rate = np.empty((n_runs, n_states))
+        stat = np.zeros((n_runs, N_STATS))
         flag = np.zeros(n_runs, dtype=np.int64)
+        scratch = np.empty(n_scratch)
         solve_entry(
-            P.ctypes, P.shape[0], seg_t.ctypes, seg_0.ctypes,
+            table_address(), P.ctypes, P.shape[0], seg_t.ctypes, seg_0.ctypes,
             ev_t.ctypes, ev_state.ctypes, ev_amount.ctypes, ev_kind.ctypes, n_events, ev_0.ctypes,
-            times.ctypes, n_times, t_0.ctypes, y0.ctypes, n_runs, rtol, atol.ctypes, MAX_STEPS, 1,
-            values.ctypes, tangents.ctypes, final.ctypes, stat.ctypes, flag.ctypes,
+            times.ctypes, rec_ev.ctypes, n_times, t_0.ctypes, y0.ctypes, r0.ctypes, 0, n_runs, rtol, atol.ctypes,
+            MAX_STEPS, 1, values.ctypes, tangents.ctypes, final.ctypes, rate.ctypes, stat.ctypes, flag.ctypes,
+            scratch.ctypes,
         )  # fmt: skip
         failed = 0
         for k in range(n_runs):

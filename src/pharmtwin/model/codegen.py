@@ -1,41 +1,74 @@
-"""From a model description to straight-line code.
+"""From a model description to the straight-line programs that the engines run.
 
-Generated, never written by hand: right-hand side, analytic Jacobian (dense and in the slots of the
-sparse LU), elimination in a symbolically chosen order without pivoting (the shifted matrix
-I/(gamma h) - J of a compartment model is diagonally dominant), derivatives with respect to chosen
-parameters, second-derivative products for exact tangents, and observables with their derivatives.
+Derived, never written by hand: right-hand side, analytic Jacobian in the slots of the sparse LU,
+elimination in a symbolically chosen order without pivoting (the shifted matrix I/(gamma h) - J of a
+compartment model is diagonally dominant), derivatives with respect to chosen parameters,
+second-derivative products for exact tangents, and observables with their derivatives.
+
+Arrays of the programs (numbers of the arguments in this order):
+
+    prepare(p, q)            parameter-only constants q, once a segment
+    rhs(y, q, dy)            derivatives of the states
+    jacobian(y, q, J)        Jacobian in LU slots
+    lu_factor(M)             in place
+    lu_solve(M, x)           in place, x (n)
+    lu_solve_rows(M, X)      in place, X (n rows)
+    jac_times_rows(J, V, O)  O = J V
+    curvature(y, q, v, S, O) O += (d2f/dy2 v) S + d2f/dy dtheta v
+    rhs_dp(y, q, O)          O += df/dtheta
+    observe(y, q, o)         observables
+    observe_rows(y, q, S, o) their derivatives, one row an observable
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import sympy as sp
-from sympy.printing.pycode import PythonCodePrinter
-
+from pharmtwin.model.algebra import Algebra, Expr
 from pharmtwin.model.description import Model
+from pharmtwin.model.program import Emitter, Program
 
-CODEGEN_VERSION = "1"
+CODEGEN_VERSION = "2"
 
-
-class _Printer(PythonCodePrinter):
-    """Small integer powers as products: cheaper than ``pow`` and exactly differentiable by eye."""
-
-    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
-        base, exponent = expr.as_base_exp()
-        if (exponent.is_Integer and 2 <= abs(exponent) <= 4) or exponent == -1:
-            product = "*".join([f"({self._print(base)})"] * abs(int(exponent)))
-            return f"({product})" if exponent > 0 else f"(1.0/({product}))"
-        return str(super()._print_Pow(expr, rational=rational))
+#: the model's functions, in the order of the table that the engines get
+FUNCTIONS = (
+    "prepare", "rhs", "jacobian", "lu_factor", "lu_solve", "lu_solve_rows", "jac_times_rows", "curvature", "rhs_dp",
+    "observe", "observe_rows",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SparseLU:
-    """Symbolic LU: pivot order, elimination steps and the slot of every entry."""
+    """Symbolic LU: pivot order, elimination steps (pivot, rows below, columns right) and the slot of every entry."""
 
     order: tuple[int, ...]
     steps: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
     slot: dict[tuple[int, int], int]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Programs of a model and the sizes that go with them.
+
+    n states, n_q constants, n_lu slots, n_t sensitivity parameters, width of a row (n_t rounded up), n_o
+    observables; ``diagonal`` slots of the diagonal; ``jac_rows``/``jac_cols``/``jac_slots`` of the Jacobian.
+    """
+
+    programs: dict[str, Program]
+    n: int
+    n_p: int
+    n_q: int
+    n_t: int
+    width: int
+    n_o: int
+    lu: SparseLU
+    jacobian: tuple[tuple[int, int], ...]
+
+    @property
+    def n_lu(self) -> int:
+        """Number of slots of the sparse LU."""
+        return len(self.lu.slot)
 
 
 def symbolic_lu(nonzeros: set[tuple[int, int]], n: int) -> SparseLU:
@@ -62,165 +95,166 @@ def symbolic_lu(nonzeros: set[tuple[int, int]], n: int) -> SparseLU:
     return SparseLU(tuple(order), tuple(steps), {e: s for s, e in enumerate(sorted(entries))})
 
 
-class _Writer:
-    """Collects functions as source text."""
+def row_width(n_t: int) -> int:
+    """Doubles in a row of tangents: up to the next even size of a vector register."""
+    if n_t <= 1:
+        return 1
+    return -(-n_t // 4) * 4 if n_t > 2 else 2
+
+
+class _Functions:
+    """Programs that share the parameter-only constants."""
 
     def __init__(self, model: Model) -> None:
-        self.lines: list[str] = []
-        self.printer = _Printer()
-        self.states = {
-            sp.Symbol(s, real=True): sp.Symbol(f"y[{k}]", real=True) for k, s in enumerate(model.state_names)
-        }
-        self.params = {
-            sp.Symbol(s, real=True): sp.Symbol(f"p[{k}]", real=True) for k, s in enumerate(model.parameter_names)
-        }
-        self.constants: dict[sp.Expr, sp.Symbol] = {}  # parameter-only expression -> its slot q[k]
+        self.index = {s: k for k, s in enumerate(model.state_names)}
+        self.constants: dict[int, tuple[Expr, int]] = {}
+        self.programs: dict[str, Program] = {}
 
-    def _constant(self, expr: sp.Expr) -> sp.Symbol:
-        return self.constants.setdefault(expr, sp.Symbol(f"q[{len(self.constants)}]", real=True))
+    def constant(self, e: Expr) -> int:
+        """Slot of a parameter-only expression in q."""
+        if e.order not in self.constants:
+            self.constants[e.order] = (e, len(self.constants))
+        return self.constants[e.order][1]
 
-    def hoist(self, expr: sp.Expr) -> sp.Expr:
-        """Replace the largest parameter-only parts by slots ``q[k]``, computed once a segment."""
-        if expr.is_Number:
-            return expr
-        if not expr.free_symbols - self.params.keys():
-            return self._constant(expr)
-        if isinstance(expr, sp.Add):  # one coefficient for each distinct function of the states
-            terms: dict[sp.Expr, list[sp.Expr]] = {}
-            for arg in expr.args:
-                coefficient, rest = arg.as_independent(*(arg.free_symbols - self.params.keys()), as_Add=False)
-                terms.setdefault(rest, []).append(coefficient)
-            return sp.Add(*[self._times(sp.Add(*c), r) for r, c in terms.items()])
-        if isinstance(expr, sp.Mul):
-            return self._times(*expr.as_independent(*(expr.free_symbols - self.params.keys()), as_Add=False))
-        return expr.func(*[self.hoist(a) for a in expr.args]) if expr.args else expr
+    def emitter(self, name: str, direction: int = 0) -> tuple[Program, Emitter]:
+        """A program on (y, q, ...); symbols ``v[i]`` are elements of array ``direction``."""
+        p = self.programs[name] = Program(name)
 
-    def _times(self, coefficient: sp.Expr, rest: sp.Expr) -> sp.Expr:
-        scale = self._constant(coefficient) if coefficient.free_symbols else coefficient
-        factors = rest.args if isinstance(rest, sp.Mul) else (rest,)
-        return sp.Mul(scale, *[f if f.is_Symbol else self.hoist(f) for f in factors])
+        def leaf(symbol: str) -> int:
+            if symbol.startswith("v["):
+                return p.load(direction, int(symbol[2:-1]))
+            return p.load(0, self.index[symbol])
 
-    def function(self, name: str, args: str, targets: list[tuple[str, sp.Expr]], accumulate: bool = False) -> None:
-        """A jitted function that assigns (or adds) expressions, with common subexpressions taken out."""
-        expressions = [self.hoist(e).xreplace(self.states) for _, e in targets]
-        shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("x"), optimizations="basic")
-        body = [f"{s} = {self.printer.doprint(e)}" for s, e in shared]
-        sign = "+=" if accumulate else "="
-        body += [f"{t} {sign} {self.printer.doprint(e)}" for (t, _), e in zip(targets, reduced, strict=True)]
-        self.raw(name, args, body)
+        return p, Emitter(p, leaf, lambda c: p.load(1, self.constant(c)))
 
-    def prepare(self) -> None:
-        """The function that fills ``q`` from the parameters; written last, when all constants are known."""
-        expressions = [e.xreplace(self.params) for e in self.constants]
-        shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("x"))
-        body = [f"{s} = {self.printer.doprint(e)}" for s, e in shared]
-        body += [f"q[{k}] = {self.printer.doprint(e)}" for k, e in enumerate(reduced)]
-        self.raw("prepare", "p, q", body)
-        self.lines.append(f"NQ = {max(1, len(self.constants))}")
-
-    def raw(self, name: str, args: str, body: list[str]) -> None:
-        """A jitted function from finished lines."""
-        self.lines += ["", "", "@njit(**JIT)", f"def {name}({args}):"]
-        self.lines += [f"    {line}" for line in (body or ["pass"])]
+    def prepare(self, model: Model) -> None:
+        """The program that fills q, written last: now all constants are known."""
+        p = self.programs["prepare"] = Program("prepare")
+        where = {s: k for k, s in enumerate(model.parameter_names)}
+        emit = Emitter(p, lambda symbol: p.load(0, where[symbol]), None)
+        for e, slot in sorted(self.constants.values(), key=lambda t: t[1]):
+            p.store(1, slot, emit.expr(e))
 
 
-def generate(model: Model) -> str:
-    """Source text of a module with the model's functions.
+def _factor(lu: SparseLU) -> Program:
+    p = Program("lu_factor")
+    value: dict[int, int] = {}
 
-    Returns
-    -------
-    Python source that needs only ``numba.njit`` and a dict ``JIT`` of its options.
-    Functions write into their last argument. ``M`` and ``J`` hold LU slots, ``q`` the parameter-only
-    constants that ``prepare(p, q)`` fills once a segment.
-    """
-    n = len(model.states)
-    y = [sp.Symbol(s, real=True) for s in model.state_names]
-    theta = [sp.Symbol(s, real=True) for s in model.sensitivities]
-    jac = {(i, j): d for i in range(n) for j in range(n) if (d := sp.diff(model.rhs[i], y[j])) != 0}
-    lu = symbolic_lu(set(jac), n)
-    v = [sp.Symbol(f"v[a, {i}]", real=True) for i in range(n)]
-    w = [sp.Symbol(f"w[b, {i}]", real=True) for i in range(n)]
-    out = _Writer(model)
-    out.lines += [
-        f"NS = {n}",
-        f"NP = {len(model.parameters)}",
-        f"NLU = {len(lu.slot)}",
-        f"NT = {len(theta)}",
-        f"NO = {len(model.observables)}",
-    ]
-    out.function("rhs", "y, q, dy, a", [(f"dy[a, {i}]", e) for i, e in enumerate(model.rhs)])
-    out.function("jac_dense", "y, q, J", [(f"J[{i}, {j}]", e) for (i, j), e in jac.items()])
-    zero = sp.Integer(0)
-    out.function("jac_slots", "y, q, J", [(f"J[{k}]", jac.get(ij, zero)) for ij, k in lu.slot.items()])
-    out.raw(
-        "shifted",
-        "J, s, M",
-        [f"M[{k}] = s - J[{k}]" if i == j else f"M[{k}] = -J[{k}]" for (i, j), k in lu.slot.items()],
-    )
-    body = []
+    def get(i: int, j: int) -> int:
+        slot = lu.slot[i, j]
+        return value[slot] if slot in value else p.load(0, slot)
+
+    one = p.number(1.0)
     for k, below, right in lu.steps:
-        body.append(f"M[{lu.slot[k, k]}] = 1.0/M[{lu.slot[k, k]}]")
+        pivot = value[lu.slot[k, k]] = p.op("div", one, get(k, k))
         for i in below:
-            body.append(f"M[{lu.slot[i, k]}] *= M[{lu.slot[k, k]}]")
-            body += [f"M[{lu.slot[i, j]}] -= M[{lu.slot[i, k]}]*M[{lu.slot[k, j]}]" for j in right]
-    out.raw("lu_factor", "M", body)
-    body = []
+            factor = value[lu.slot[i, k]] = p.op("mul", get(i, k), pivot)
+            for j in right:
+                value[lu.slot[i, j]] = p.op("sub", get(i, j), p.op("mul", factor, get(k, j)))
+    for slot, v in sorted(value.items()):
+        p.store(0, slot, v)
+    return p
+
+
+def _solve(lu: SparseLU, name: str, rows: bool) -> Program:
+    p = Program(name)
+    load: Callable[[int, int], int] = p.load_row if rows else p.load
+    x = {k: load(1, k) for k in sorted(lu.order)}
+    m = lambda i, j: p.load(0, lu.slot[i, j])  # noqa: E731
     for k, below, _ in lu.steps:
-        body += [f"x[a, {i}] -= M[{lu.slot[i, k]}]*x[a, {k}]" for i in below]
+        for i in below:
+            x[i] = p.op("sub", x[i], p.op("mul", m(i, k), x[k]))
     for k, _, right in reversed(lu.steps):
-        terms = "".join(f" - M[{lu.slot[k, j]}]*x[a, {j}]" for j in right)
-        body.append(f"x[a, {k}] = (x[a, {k}]{terms})*M[{lu.slot[k, k]}]")
-    out.raw("lu_solve", "M, x, a", body)
-    body = []
-    for i in range(n):
-        terms = " + ".join(f"J[{lu.slot[i, j]}]*v[a, {j}]" for j in range(n) if (i, j) in jac)
-        body.append(f"o[b, {i}] = {terms or '0.0'}")
-    out.raw("jac_times", "J, v, a, o, b", body)
+        for j in right:
+            x[k] = p.op("sub", x[k], p.op("mul", m(k, j), x[j]))
+        x[k] = p.op("mul", x[k], m(k, k))
+    for k in sorted(lu.order):
+        (p.store_row if rows else p.store)(1, k, x[k])
+    return p
 
-    # Tangents: df/dtheta, (d2f/dy2 w) v and (d2f/dy dtheta) v, added to rows. Vectors are rows (a, b, c)
-    # of larger arrays: passing array and row is much cheaper than slicing.
-    out.function(
-        "rhs_dp",
-        "y, q, o, b",
-        [
-            (f"o[b + {m}, {i}]", d)
-            for m in range(len(theta))
-            for i in range(n)
-            if (d := sp.diff(model.rhs[i], theta[m])) != 0
-        ],
-        accumulate=True,
-    )
-    second = []
-    for i in range(n):
-        total = sum(
-            (
-                sp.diff(d, y[k]) * v[j] * w[k]
-                for (a, j), d in jac.items()
-                if a == i
-                for k in range(n)
-                if y[k] in d.free_symbols
-            ),
-            zero,
-        )
-        if total != 0:
-            second.append((f"o[c, {i}]", total))
-    out.function("second_yy", "y, q, v, a, w, b, o, c", second, accumulate=True)
-    mixed = []
-    for m, th in enumerate(theta):
-        for i in range(n):
-            total = sum((sp.diff(d, th) * v[j] for (a, j), d in jac.items() if a == i and th in d.free_symbols), zero)
-            if total != 0:
-                mixed.append((f"o[b + {m}, {i}]", total))
-    out.function("second_yp", "y, q, v, a, o, b", mixed, accumulate=True)
 
-    out.function("observe", "y, q, o", [(f"o[{k}]", e) for k, e in enumerate(model.observable_exprs)])
-    dobs = []
-    for k, e in enumerate(model.observable_exprs):
-        for m, th in enumerate(theta):
-            total = sum((sp.diff(e, y[i]) * sp.Symbol(f"S[{m}, {i}]", real=True) for i in range(n)), zero) + sp.diff(
-                e, th
-            )
-            dobs.append((f"o[{k}, {m}]", total))
-    out.function("observe_tangent", "y, q, S, o", dobs)
-    out.prepare()
-    return "\n".join(out.lines) + "\n"
+def _curvature(
+    f: _Functions,
+    a: Algebra,
+    jac: dict[tuple[int, int], Expr],
+    states: list[str],
+    theta: tuple[str, ...],
+    width: int,
+) -> None:
+    """O += (d2f/dy2 v) S + d2f/dy dtheta v: the only place where second derivatives are needed."""
+    p, emit = f.emitter("curvature", direction=2)
+    where = {s: k for k, s in enumerate(states)}
+    by_row: dict[int, dict[str, Expr]] = {}
+    for (i, j), d in jac.items():
+        v = a.symbol(f"v[{j}]", "v")
+        for s in d.symbols:
+            if (s in where or s in theta) and (dd := a.diff(d, s)).terms:
+                row = by_row.setdefault(i, {})
+                part = a.mul(dd, v)
+                row[s] = a.add(row[s], part) if s in row else part
+    for i, row in sorted(by_row.items()):
+        terms = [(1, p.op("mul", emit.expr(row[s]), p.load_row(3, where[s]))) for s in states if s in row]
+        if terms:
+            p.store_row(4, i, p.sum([(1, p.load_row(4, i)), *terms]))
+        for m, t in enumerate(theta):
+            if t in row:
+                at = i * width + m
+                p.store(4, at, p.op("add", p.load(4, at), emit.expr(row[t])))
+
+
+def generate(model: Model) -> Generated:
+    """Programs of a model (see the module's docstring for their arguments)."""
+    a, rates, observables = model.graph
+    n, states, theta = len(model.states), model.state_names, model.sensitivities
+    width = row_width(len(theta))
+    f = _Functions(model)
+
+    p, emit = f.emitter("rhs")
+    for i, e in enumerate(rates):
+        p.store(2, i, emit.expr(e))
+
+    where = {s: k for k, s in enumerate(states)}
+    jac = {
+        (i, j): d
+        for i, e in enumerate(rates)
+        for j in sorted(where[s] for s in e.symbols if s in where)
+        if (d := a.diff(e, states[j])).terms
+    }
+    lu = symbolic_lu(set(jac), n)
+    p, emit = f.emitter("jacobian")
+    for ij, slot in lu.slot.items():
+        p.store(2, slot, emit.expr(jac[ij]) if ij in jac else p.number(0.0))
+
+    f.programs["lu_factor"] = _factor(lu)
+    f.programs["lu_solve"] = _solve(lu, "lu_solve", rows=False)
+    f.programs["lu_solve_rows"] = _solve(lu, "lu_solve_rows", rows=True)
+
+    p = f.programs["jac_times_rows"] = Program("jac_times_rows")
+    for i in range(n):
+        terms = [(1, p.op("mul", p.load(0, lu.slot[i, j]), p.load_row(1, j))) for j in range(n) if (i, j) in jac]
+        p.store_row(2, i, p.sum(terms))
+
+    p, emit = f.emitter("rhs_dp")
+    for i, e in enumerate(rates):
+        for m, t in enumerate(theta):
+            if (d := a.diff(e, t)).terms:
+                p.store(2, i * width + m, p.op("add", p.load(2, i * width + m), emit.expr(d)))
+
+    _curvature(f, a, jac, states, theta, width)
+
+    p, emit = f.emitter("observe")
+    for k, e in enumerate(observables):
+        p.store(2, k, emit.expr(e))
+    p, emit = f.emitter("observe_rows")
+    for k, e in enumerate(observables):
+        terms = [(1, p.op("mul", emit.expr(a.diff(e, s)), p.load_row(2, where[s]))) for s in states if s in e.symbols]
+        p.store_row(3, k, p.sum(terms))
+        for m, t in enumerate(theta):
+            if (d := a.diff(e, t)).terms:
+                at = k * width + m
+                p.store(3, at, p.op("add", p.load(3, at), emit.expr(d)))
+    f.prepare(model)
+    return Generated(
+        f.programs, n, len(model.parameters), max(1, len(f.constants)), len(theta), width, len(observables), lu,
+        tuple(jac),
+    )  # fmt: skip

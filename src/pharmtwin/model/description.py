@@ -5,17 +5,19 @@ name and unit, what it needs from others (its ports). :func:`compose` joins modu
 :class:`Model` and refuses, naming the culprit, whatever does not fit: a port that nobody provides, a
 unit that differs, a name declared twice, an algebraic loop, an expression with an unknown symbol.
 
-Expressions are written as text, in the order and with the names a pharmacometrician uses.
+Expressions are written as text, in the order and with the names a pharmacometrician uses; the language
+is that of ``model.algebra``. The name ``time`` may be used: such a model gets a last state ``time`` with
+derivative 1, so that every engine sees an autonomous system.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-import sympy as sp
+from pharmtwin.model.algebra import Algebra, Expr, ExpressionError, names
 
 
 class ModelError(ValueError):
@@ -54,13 +56,26 @@ class Definition:
 
 @dataclass(frozen=True)
 class Flux:
-    """A rate that leaves ``source`` and enters ``target`` (either may be ``None``: turnover, integrals)."""
+    """A rate that leaves ``source`` and enters ``target`` (either may be ``None``: turnover, integrals).
+
+    ``stoichiometry``, where given, replaces both: pairs of a state and its coefficient, a number or an
+    expression in parameters.
+    """
 
     name: str
     expression: str
     unit: str
-    source: str | None
-    target: str | None
+    source: str | None = None
+    target: str | None = None
+    stoichiometry: tuple[tuple[str, float | str], ...] = ()
+
+    @property
+    def changes(self) -> tuple[tuple[str, float | str], ...]:
+        """(state, coefficient) of every state that the flux changes."""
+        if self.stoichiometry:
+            return self.stoichiometry
+        ends = ((self.source, -1.0), (self.target, 1.0))
+        return tuple((state, sign) for state, sign in ends if state is not None)
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,10 @@ class Module:
     dose_targets: tuple[tuple[str, str], ...] = ()  # (route, state)
 
 
+#: the name of time in expressions, and of the state that carries it
+TIME = "time"
+
+
 @dataclass(frozen=True)
 class Model:
     """A composed, checked model.
@@ -91,18 +110,18 @@ class Model:
     Attributes
     ----------
     states, parameters, observables : in the order of the arrays that the engines use.
-    rhs : one sympy expression a state, in the symbols of states and parameters only.
-    observable_exprs : one expression an observable.
-    dose_targets : route -> state.
+    definitions : all algebraic quantities, each after those it uses.
+    fluxes : all rates.
+    dose_targets : (route, state).
     sensitivities : parameters that the engines carry tangents for, in this order.
     """
 
     name: str
     states: tuple[State, ...]
     parameters: tuple[Parameter, ...]
+    definitions: tuple[Definition, ...]
+    fluxes: tuple[Flux, ...]
     observables: tuple[Definition, ...]
-    rhs: tuple[sp.Expr, ...] = field(repr=False)
-    observable_exprs: tuple[sp.Expr, ...] = field(repr=False)
     dose_targets: tuple[tuple[str, str], ...] = ()
     sensitivities: tuple[str, ...] = ()
 
@@ -128,26 +147,58 @@ class Model:
             raise ModelError(f"model {self.name} takes no {route!r} dose; it knows {sorted(targets)}")
         return self.state_names.index(targets[route])
 
-    def without(self, names: tuple[str, ...]) -> Model:
+    @cached_property
+    def graph(self) -> tuple[Algebra, list[Expr], list[Expr]]:
+        """The algebra, one expression a state (its derivative) and one an observable."""
+        a = Algebra()
+        symbols = {s.name: a.symbol(s.name, "y") for s in self.states}
+        symbols |= {p.name: a.symbol(p.name, "p") for p in self.parameters}
+        for d in self.definitions:
+            symbols[d.name] = a.read(d.expression, symbols)
+        parts: dict[str, list[Expr]] = {s.name: [a.zero] for s in self.states}
+        for flux in self.fluxes:
+            rate = a.read(flux.expression, symbols)
+            for state, coefficient in flux.changes:
+                parts[state].append(a.mul(a.read(str(coefficient), symbols), rate))
+        if TIME in parts and not any(state == TIME for f in self.fluxes for state, _ in f.changes):
+            parts[TIME].append(a.one)
+        return a, [a.add(*parts[s.name]) for s in self.states], [symbols[o.name] for o in self.observables]
+
+    def depends_on(self) -> dict[str, set[str]]:
+        """For each state, the states that its derivative depends on."""
+        _, rates, _ = self.graph
+        known = set(self.state_names)
+        return {s.name: set(e.symbols & known) for s, e in zip(self.states, rates, strict=True)}
+
+    def without(self, gone: tuple[str, ...]) -> Model:
         """The model without states that nothing depends on (accounts); raises ModelError if something does."""
-        unknown = [n for n in names if n not in self.state_names]
+        unknown = [n for n in gone if n not in self.state_names]
         if unknown:
             raise ModelError(f"model {self.name} has no state {unknown}")
-        gone = {sp.Symbol(n, real=True) for n in names}
-        kept = [i for i, s in enumerate(self.states) if s.name not in names]
-        for i in kept:
-            if self.rhs[i].free_symbols & gone:
-                raise ModelError(f"state {self.states[i].name!r} depends on an account among {names}")
-        seen = [k for k, e in enumerate(self.observable_exprs) if not e.free_symbols & gone]
-        return Model(
+        for state, others in self.depends_on().items():
+            if state not in gone and others & set(gone):
+                raise ModelError(f"state {state!r} depends on an account among {gone}")
+        _, _, seen = self.graph
+        kept = tuple(s for s in self.states if s.name not in gone)
+        fluxes = []
+        for f in self.fluxes:
+            changes = tuple((state, c) for state, c in f.changes if state not in gone)
+            if changes:
+                fluxes.append(f if len(changes) == len(f.changes) else _with_changes(f, changes))
+        lost: set[str] = set(gone)
+        definitions = []
+        for d in self.definitions:
+            if names(d.expression) & lost:
+                lost.add(d.name)
+            else:
+                definitions.append(d)
+        return replace(
+            self,
             name=f"{self.name}_without_accounts",
-            states=tuple(self.states[i] for i in kept),
-            parameters=self.parameters,
-            observables=tuple(self.observables[k] for k in seen),
-            rhs=tuple(self.rhs[i] for i in kept),
-            observable_exprs=tuple(self.observable_exprs[k] for k in seen),
-            dose_targets=self.dose_targets,
-            sensitivities=self.sensitivities,
+            states=kept,
+            definitions=tuple(definitions),
+            fluxes=tuple(fluxes),
+            observables=tuple(o for o, e in zip(self.observables, seen, strict=True) if not e.symbols & set(gone)),
         )
 
     @cached_property
@@ -158,8 +209,9 @@ class Model:
                 self.name,
                 [(s.name, s.unit, s.initial, s.conserved) for s in self.states],
                 [(p.name, p.unit) for p in self.parameters],
-                [str(e) for e in self.rhs],
-                [(o.name, str(e)) for o, e in zip(self.observables, self.observable_exprs, strict=True)],
+                [(d.name, d.expression) for d in self.definitions],
+                [(f.name, f.expression, f.changes) for f in self.fluxes],
+                [o.name for o in self.observables],
                 self.dose_targets,
                 self.sensitivities,
             ]
@@ -167,13 +219,73 @@ class Model:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unique(kind: str, names: list[tuple[str, str]]) -> dict[str, str]:
+def _with_changes(flux: Flux, changes: tuple[tuple[str, float | str], ...]) -> Flux:
+    return replace(flux, source=None, target=None, stoichiometry=changes)
+
+
+def _unique(kind: str, found: list[tuple[str, str]]) -> None:
     owner: dict[str, str] = {}
-    for module, name in names:
+    for module, name in found:
         if name in owner:
             raise ModelError(f"{kind} {name!r} is declared by module {owner[name]!r} and by module {module!r}")
         owner[name] = module
-    return owner
+
+
+def _check_ports(modules: list[Module], unit_of: dict[str, str]) -> None:
+    """Every port is provided in the unit it counts on, and nothing foreign is used without one."""
+    for m in modules:
+        for port in m.needs:
+            if port.name not in unit_of:
+                raise ModelError(f"port {port.name!r} of module {m.name!r} is dangling: no module provides it")
+            if unit_of[port.name] != port.unit:
+                raise ModelError(
+                    f"port {port.name!r} of module {m.name!r} counts on {port.unit}, "
+                    f"but it is given in {unit_of[port.name]}"
+                )
+        own = {s.name for s in m.states} | {p.name for p in m.parameters} | {d.name for d in m.definitions}
+        own |= {p.name for p in m.needs} | {TIME}
+        texts = [(d.name, d.expression) for d in m.definitions] + [(f.name, f.expression) for f in m.fluxes]
+        texts += [(f.name, str(c)) for f in m.fluxes for _, c in f.changes]
+        for owner, text in texts:
+            try:
+                foreign = names(text) - own
+            except ExpressionError as error:
+                raise ModelError(f"{owner!r} of module {m.name!r}: {error}") from None
+            if foreign:
+                raise ModelError(f"{owner!r} of module {m.name!r} uses {sorted(foreign)} without a port for it")
+
+
+def _ordered(definitions: dict[str, Definition]) -> tuple[Definition, ...]:
+    """Definitions, each after those it uses; raises ModelError naming a circle."""
+    done: dict[str, Definition] = {}
+
+    def visit(key: str, path: tuple[str, ...]) -> None:
+        if key in path:
+            raise ModelError(f"circular definition: {' -> '.join((*path[path.index(key) :], key))}")
+        if key not in done:
+            for other in sorted(names(definitions[key].expression) & definitions.keys()):
+                visit(other, (*path, key))
+            done[key] = definitions[key]
+
+    for key in definitions:
+        visit(key, ())
+    return tuple(done.values())
+
+
+def _check_flux(m: Module, flux: Flux, by_name: dict[str, State]) -> None:
+    """The ends exist, units fit, and what touches mass neither creates nor destroys it."""
+    for end, _ in flux.changes:
+        if end not in by_name:
+            raise ModelError(f"flux {flux.name!r} of module {m.name!r} ends at unknown state {end!r}")
+        if by_name[end].conserved and flux.unit != f"{by_name[end].unit}/h":
+            raise ModelError(f"flux {flux.name!r} is in {flux.unit}, but state {end!r} needs {by_name[end].unit}/h")
+    touched = [(by_name[end], c) for end, c in flux.changes]
+    if not any(s.conserved for s, _ in touched):
+        return
+    numbers = [c for _, c in touched if isinstance(c, float | int)]
+    closed = len(numbers) == len(touched) and abs(sum(numbers)) < 1e-12
+    if not (closed and all(s.conserved for s, _ in touched)):
+        raise ModelError(f"flux {flux.name!r} of module {m.name!r} would create or destroy mass")
 
 
 def compose(name: str, modules: list[Module], observables: list[str], sensitivities: tuple[str, ...] = ()) -> Model:
@@ -188,69 +300,26 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
     ------
     ModelError : dangling or mismatched port, doubly declared name, circular definition, unknown symbol.
     """
-    declared: list[tuple[str, str, str]] = []  # module, name, unit
-    for m in modules:
-        declared += [(m.name, s.name, s.unit) for s in m.states]
-        declared += [(m.name, p.name, p.unit) for p in m.parameters]
-        declared += [(m.name, d.name, d.unit) for d in m.definitions]
+    states = [(m.name, s.name, s.unit) for m in modules for s in m.states]
+    parameters = [(m.name, p.name, p.unit) for m in modules for p in m.parameters]
+    defined = [(m.name, d.name, d.unit) for m in modules for d in m.definitions]
+    declared = states + parameters + defined
     _unique("name", [(m, n) for m, n, _ in declared])
     _unique("flux", [(m.name, f.name) for m in modules for f in m.fluxes])
-    unit_of = {n: u for _, n, u in declared}
-    for m in modules:
-        for port in m.needs:
-            if port.name not in unit_of:
-                raise ModelError(f"port {port.name!r} of module {m.name!r} is dangling: no module provides it")
-            if unit_of[port.name] != port.unit:
-                raise ModelError(
-                    f"port {port.name!r} of module {m.name!r} counts on {port.unit}, "
-                    f"but it is given in {unit_of[port.name]}"
-                )
-        own = {s.name for s in m.states} | {p.name for p in m.parameters} | {d.name for d in m.definitions}
-        own |= {p.name for p in m.needs}
-        parts: tuple[Definition | Flux, ...] = (*m.definitions, *m.fluxes)
-        for part in parts:
-            foreign = {str(s) for s in sp.sympify(part.expression, locals=_symbols(unit_of)).free_symbols} - own
-            if foreign:
-                raise ModelError(f"{part.name!r} of module {m.name!r} uses {sorted(foreign)} without a port for it")
+    _check_ports(modules, {n: u for _, n, u in declared})
+    definitions = _ordered({d.name: d for m in modules for d in m.definitions})
 
-    symbols = _symbols(unit_of)
-    definitions = {d.name: sp.sympify(d.expression, locals=symbols) for m in modules for d in m.definitions}
-    resolved: dict[str, sp.Expr] = {}
-
-    def resolve(key: str, path: tuple[str, ...]) -> sp.Expr:
-        if key in path:
-            raise ModelError(f"circular definition: {' -> '.join((*path[path.index(key) :], key))}")
-        if key not in resolved:
-            expr = definitions[key]
-            inner = {s: resolve(str(s), (*path, key)) for s in expr.free_symbols if str(s) in definitions}
-            resolved[key] = expr.xreplace(inner)
-        return resolved[key]
-
-    for key in definitions:
-        resolve(key, ())
-    flat = {symbols[k]: v for k, v in resolved.items()}
-
-    states = tuple(s for m in modules for s in m.states)
-    by_name = {s.name: s for s in states}
-    rates: dict[str, sp.Expr] = {s.name: sp.Integer(0) for s in states}
+    owned = tuple(s for m in modules for s in m.states)
+    used = {n for m in modules for f in m.fluxes for n in names(f.expression)}
+    used |= {n for d in definitions for n in names(d.expression)}
+    if TIME in used and TIME not in {n for _, n, _ in declared}:
+        owned += (State(TIME, "h", "time"),)
+    by_name = {s.name: s for s in owned}
     for m in modules:
         for flux in m.fluxes:
-            rate = sp.sympify(flux.expression, locals=symbols).xreplace(flat)
-            for end, sign in ((flux.source, -1), (flux.target, 1)):
-                if end is None:
-                    continue
-                if end not in by_name:
-                    raise ModelError(f"flux {flux.name!r} of module {m.name!r} ends at unknown state {end!r}")
-                if by_name[end].conserved and flux.unit != f"{by_name[end].unit}/h":
-                    raise ModelError(
-                        f"flux {flux.name!r} is in {flux.unit}, but state {end!r} needs {by_name[end].unit}/h"
-                    )
-                rates[end] += sign * rate
-            touched = [by_name[e] for e in (flux.source, flux.target) if e is not None]
-            if any(s.conserved for s in touched) and not (len(touched) == 2 and all(s.conserved for s in touched)):
-                raise ModelError(f"flux {flux.name!r} of module {m.name!r} would create or destroy mass")
+            _check_flux(m, flux, by_name)
 
-    all_definitions = {d.name: d for m in modules for d in m.definitions}
+    all_definitions = {d.name: d for d in definitions}
     chosen: list[Definition] = []
     for o in observables:
         if o in all_definitions:
@@ -264,21 +333,21 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
         for route, target in m.dose_targets:
             if target not in by_name:
                 raise ModelError(f"{route!r} doses of module {m.name!r} go to unknown state {target!r}")
-    known = {p.name for m in modules for p in m.parameters}
-    unknown = [s for s in sensitivities if s not in known]
+    unknown = [s for s in sensitivities if s not in {n for _, n, _ in parameters}]
     if unknown:
         raise ModelError(f"sensitivities to {unknown}: model {name} has no such parameter")
-    return Model(
+    model = Model(
         name=name,
-        states=states,
+        states=owned,
         parameters=tuple(p for m in modules for p in m.parameters),
+        definitions=definitions,
+        fluxes=tuple(f for m in modules for f in m.fluxes),
         observables=tuple(chosen),
-        rhs=tuple(rates[s.name] for s in states),
-        observable_exprs=tuple(symbols[o.name].xreplace(flat) for o in chosen),
         dose_targets=tuple(t for m in modules for t in m.dose_targets),
         sensitivities=tuple(sensitivities),
     )
-
-
-def _symbols(unit_of: dict[str, str]) -> dict[str, sp.Symbol]:
-    return {n: sp.Symbol(n, real=True) for n in unit_of}
+    try:
+        _ = model.graph  # what no port check can see: calls of unknown functions, division by zero
+    except ExpressionError as error:
+        raise ModelError(f"model {name}: {error}") from None
+    return model

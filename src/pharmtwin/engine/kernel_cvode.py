@@ -1,0 +1,249 @@
+"""A population driver for CVODE: no Python between the model's functions and the SUNDIALS library.
+
+Calls the library inside the scikit-sundae wheel by documented SUNDIALS functions (user guide of CVODE
+7.x: sections on CVodeSetLinSysFn and on supplying a custom SUNLinearSolver). The linear solver is our
+generated sparse LU: ``linear_system`` forms M = I - gamma J in LU slots, ``setup`` factors it and
+``solve`` solves with it. The user data and the linear solver's content are one array of int64 (U_...).
+Compiled once a machine, see ``engine.kernels``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from pharmtwin.engine.kernel_calls import (
+    BAD_INPUT,
+    CVODE_FAILED,
+    DIAGONAL,
+    FACTOR,
+    FIRST,
+    FLOATS,
+    INTS,
+    JACOBIAN,
+    JIT,
+    N_LU,
+    N_O,
+    N_P,
+    OBSERVE,
+    OK,
+    PREPARE,
+    RHS,
+    SOLVE,
+    STATS,
+    N,
+    apply_event,
+    at,
+    call2,
+    call3,
+    doubles_at,
+    integers_at,
+    worst_of,
+)
+
+# --- kernel ---
+ENTRIES = ("cvode_rhs", "cvode_linear_system", "cvode_setup", "cvode_solve", "cvode_entry")
+U_TABLE, U_Q, U_R, U_J, U_M, U_SIZE = 0, 1, 2, 3, 4, 5
+NORMAL = 1
+I32, I64, F64 = types.int32, types.int64, types.float64
+
+CVode = types.ExternalFunction("pharmtwin_sun_CVode", I32(I64, F64, I64, I64, I32))
+CVodeReInit = types.ExternalFunction("pharmtwin_sun_CVodeReInit", I32(I64, F64, I64))
+CVodeSetStopTime = types.ExternalFunction("pharmtwin_sun_CVodeSetStopTime", I32(I64, F64))
+CVodeGetNumSteps = types.ExternalFunction("pharmtwin_sun_CVodeGetNumSteps", I32(I64, I64))
+CVodeGetNumErrTestFails = types.ExternalFunction("pharmtwin_sun_CVodeGetNumErrTestFails", I32(I64, I64))
+CVodeGetLastStep = types.ExternalFunction("pharmtwin_sun_CVodeGetLastStep", I32(I64, I64))
+CVodeGetEstLocalErrors = types.ExternalFunction("pharmtwin_sun_CVodeGetEstLocalErrors", I32(I64, I64))
+N_VGetArrayPointer = types.ExternalFunction("pharmtwin_sun_N_VGetArrayPointer", I64(I64))
+
+
+@njit(**JIT)
+def table_of(user):
+    """The model's table from the user data."""
+    return carray(integers_at(user[U_TABLE]), (FIRST + 22,))
+
+
+@cfunc(I32(F64, I64, I64, I64), nopython=True)
+def cvode_rhs(t, y, dy, data):
+    """Right-hand side; asks for a smaller step where it is not finite."""
+    user = carray(integers_at(data), (U_SIZE,))
+    table = table_of(user)
+    n = table[N]
+    out = carray(doubles_at(N_VGetArrayPointer(dy)), (n,))
+    rate = carray(doubles_at(user[U_R]), (n,))
+    call3(table, RHS, N_VGetArrayPointer(y), user[U_Q], at(out, 0))
+    total = 0.0
+    for k in range(n):
+        out[k] += rate[k]
+        total += out[k] * 0.0  # zero unless something is infinite or not a number
+    return 0 if total == 0.0 else 1
+
+
+@cfunc(I32(F64, I64, I64, I64, I32, I64, F64, I64, I64, I64, I64), nopython=True)
+def cvode_linear_system(t, y, fy, A, jacobian_is_current, updated, gamma, data, t1, t2, t3):
+    """M = I - gamma J, with a fresh Jacobian where CVODE asks for one."""
+    user = carray(integers_at(data), (U_SIZE,))
+    table = table_of(user)
+    n, n_lu = table[N], table[N_LU]
+    J = carray(doubles_at(user[U_J]), (n_lu,))
+    M = carray(doubles_at(user[U_M]), (n_lu,))
+    diagonal = carray(integers_at(table[DIAGONAL]), (n,))
+    fresh = carray(integers_at(updated), (1,)).view(np.int32)
+    if jacobian_is_current:
+        fresh[0] = 0
+    else:
+        call3(table, JACOBIAN, N_VGetArrayPointer(y), user[U_Q], user[U_J])
+        fresh[0] = 1
+    for k in range(n_lu):
+        M[k] = -gamma * J[k]
+    for k in range(n):
+        M[diagonal[k]] += 1.0
+    return 0
+
+
+@cfunc(I32(I64, I64), nopython=True)
+def cvode_setup(solver, A):
+    """Factor M; ``solver`` is the SUNLinearSolver, whose first word is its content."""
+    user = carray(integers_at(carray(integers_at(solver), (1,))[0]), (U_SIZE,))
+    call2(table_of(user), FACTOR, user[U_M], user[U_M])
+    return 0
+
+
+@cfunc(I32(I64, I64, I64, I64, F64), nopython=True)
+def cvode_solve(solver, A, x, b, tolerance):
+    """Solve M x = b."""
+    user = carray(integers_at(carray(integers_at(solver), (1,))[0]), (U_SIZE,))
+    table = table_of(user)
+    n = table[N]
+    to = carray(doubles_at(N_VGetArrayPointer(x)), (n,))
+    given = carray(doubles_at(N_VGetArrayPointer(b)), (n,))
+    for k in range(n):
+        to[k] = given[k]
+    call2(table, SOLVE, user[U_M], at(to, 0))
+    return 0
+
+
+@njit(**JIT)
+def note(mem, vector, n, stat, t, count, reached):
+    """Counters of a run; on failure the last step and the state with the largest local error."""
+    CVodeGetNumSteps(mem, count.ctypes.data)
+    stat[0] += count[0]
+    CVodeGetNumErrTestFails(mem, count.ctypes.data)
+    stat[1] += count[0]
+    stat[2] = t
+    CVodeGetLastStep(mem, reached.ctypes.data)
+    stat[3] = reached[0]
+    if CVodeGetEstLocalErrors(mem, vector) == 0:
+        stat[4] = worst_of(carray(doubles_at(N_VGetArrayPointer(vector)), (n,)))
+
+
+@njit(**JIT)
+def cvode_run(
+    table, mem, vector, spare, y, q, r, P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, rec_ev, out, stat,
+    count, reached,
+):  # fmt: skip
+    """Integrate one run to its last output time (the order of records, segments and events as in solve_run)."""
+    n = table[N]
+    n_t, n_ev, n_seg = times.shape[0], ev_t.shape[0], seg_t.shape[0]
+    i_out, i_ev, i_seg = 0, 0, 0
+    t = seg_t[0]
+    for k in range(P.shape[0]):
+        for m in range(P.shape[1]):
+            if not np.isfinite(P[k, m]):
+                stat[4] = m
+                return BAD_INPUT
+    call2(table, PREPARE, at(P, 0), at(q, 0))
+    while True:
+        while i_out < n_t and times[i_out] <= t and rec_ev[i_out] <= i_ev:
+            call3(table, OBSERVE, at(y, 0), at(q, 0), at(out[i_out], 0))
+            i_out += 1
+        if i_out >= n_t:
+            break
+        while i_seg + 1 < n_seg and seg_t[i_seg + 1] <= t:
+            i_seg += 1
+            call2(table, PREPARE, at(P, i_seg * P.shape[1]), at(q, 0))
+        while i_ev < n_ev and ev_t[i_ev] <= t:
+            apply_event(ev_kind[i_ev], ev_state[i_ev], ev_amount[i_ev], y, r)
+            i_ev += 1
+            while i_out < n_t and times[i_out] <= t and rec_ev[i_out] <= i_ev:
+                call3(table, OBSERVE, at(y, 0), at(q, 0), at(out[i_out], 0))
+                i_out += 1
+        if i_out >= n_t:
+            break
+        stop = times[n_t - 1]
+        if i_ev < n_ev and ev_t[i_ev] < stop:
+            stop = ev_t[i_ev]
+        if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
+            stop = seg_t[i_seg + 1]
+        flag = CVodeReInit(mem, t, vector)
+        if flag == 0:
+            flag = CVodeSetStopTime(mem, stop)
+        while flag >= 0 and i_out < n_t and times[i_out] < stop:
+            flag = CVode(mem, times[i_out], vector, reached.ctypes.data, NORMAL)
+            if flag >= 0:
+                call3(table, OBSERVE, at(y, 0), at(q, 0), at(out[i_out], 0))
+                i_out += 1
+        if flag >= 0:
+            flag = CVode(mem, stop, vector, reached.ctypes.data, NORMAL)
+        t_now = reached[0] if flag >= 0 else t
+        note(mem, spare, n, stat, t_now, count, reached)
+        if flag < 0:
+            stat[5] = flag
+            return CVODE_FAILED
+        t = stop
+    stat[5] = i_ev
+    return OK
+
+
+@cfunc(
+    types.void(
+        INTS, I64, I64, I64, INTS, FLOATS, I64, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, I64, INTS, FLOATS, INTS, I64,
+        INTS, FLOATS, FLOATS, I64, I64, FLOATS, FLOATS, FLOATS, FLOATS, INTS,
+    ),
+    nopython=True,
+)  # fmt: skip
+def cvode_entry(
+    table_, mem, vector, spare, user_, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_,
+    times_, rec_ev_, n_t, t_0_, y0_, r0_, first_run, last_run, out_, y_end_, r_end_, stat_, flag_,
+):  # fmt: skip
+    """Runs ``first_run`` to ``last_run`` of a batch on one CVODE object; arrays as in solve_entry."""
+    table = carray(table_, (FIRST + 22,))
+    user = carray(user_, (U_SIZE + 2,))
+    n, n_o = table[N], table[N_O]
+    P = carray(P_, (n_P, table[N_P]))
+    seg_0 = carray(seg_0_, (last_run + 1,))
+    ev_0 = carray(ev_0_, (last_run + 1,))
+    t_0 = carray(t_0_, (last_run + 1,))
+    seg_t = carray(seg_t_, (n_P,))
+    ev_t = carray(ev_t_, (n_ev,))
+    ev_state = carray(ev_state_, (n_ev,))
+    ev_amount = carray(ev_amount_, (n_ev,))
+    ev_kind = carray(ev_kind_, (n_ev,))
+    times = carray(times_, (n_t,))
+    rec_ev = carray(rec_ev_, (n_t,))
+    y0 = carray(y0_, (last_run, n))
+    r0 = carray(r0_, (last_run, n))
+    y_end = carray(y_end_, (last_run, n))
+    r_end = carray(r_end_, (last_run, n))
+    out = carray(out_, (n_t, n_o))
+    stat = carray(stat_, (last_run, STATS))
+    flag = carray(flag_, (last_run,))
+    y = carray(doubles_at(N_VGetArrayPointer(vector)), (n,))
+    q = carray(doubles_at(user[U_Q]), (1,))
+    r = carray(doubles_at(user[U_R]), (n,))
+    count = carray(integers_at(user[U_SIZE]), (1,))
+    reached = carray(doubles_at(user[U_SIZE + 1]), (1,))
+    for k in range(first_run, last_run):
+        a, b = seg_0[k], seg_0[k + 1]
+        c, d = ev_0[k], ev_0[k + 1]
+        e, f = t_0[k], t_0[k + 1]
+        for i in range(n):
+            y[i] = y0[k, i]
+            r[i] = r0[k, i]
+        flag[k] = cvode_run(
+            table, mem, vector, spare, y, q, r, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d],
+            ev_kind[c:d], times[e:f], rec_ev[e:f], out[e:f], stat[k], count, reached,
+        )  # fmt: skip
+        for i in range(n):
+            y_end[k, i] = y[i]
+            r_end[k, i] = r[i]

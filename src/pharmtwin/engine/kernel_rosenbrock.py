@@ -1,0 +1,331 @@
+"""Rodas5P on the generated sparse LU, with exact tangents of the discrete map.
+
+Method: Steinebach 2023, BIT Numer Math 63:27, doi 10.1007/s10543-023-00967-x: 8 stages, order 5(4),
+stiffly accurate, L-stable, dense output of order 4. Written in the k-transformed form of
+Hairer & Wanner 1996, Solving ODEs II, section IV.7: (I/(gamma h) - J) K_i = f(Y_i) + sum_j C_ij/h K_j.
+Tangents differentiate that recursion at frozen steps: (I/(gamma h) - J) K'_i = J(Y_i) Y'_i +
+df/dtheta(Y_i) + sum_j C_ij/h K'_j + (d2f/dy2 S + d2f/dy dtheta) K_i.
+
+Compiled once a machine, see ``engine.kernels``. Arrays of one run:
+    P (n_seg, n_p) parameters by segment; seg_t (n_seg,) start of each, seg_t[0] = start of the run.
+    ev_t, ev_state, ev_amount, ev_kind: events in order (see ``apply_event``).
+    times (n_t,) sorted output times; rec_ev (n_t,) events that come before each record.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from pharmtwin.engine._generated import DENSE, GAMMA, add_history, stage_value
+from pharmtwin.engine.kernel_calls import (
+    BAD_INPUT,
+    CURVATURE,
+    DIAGONAL,
+    FACTOR,
+    FIRST,
+    FLOATS,
+    INTS,
+    JACOBIAN,
+    JIT,
+    N_LU,
+    N_O,
+    N_P,
+    N_Q,
+    N_T,
+    NOT_FINITE,
+    OBSERVE,
+    OBSERVE_ROWS,
+    OK,
+    PREPARE,
+    RHS,
+    RHS_DP,
+    SOLVE,
+    SOLVE_ROWS,
+    STATS,
+    STEP_TOO_SMALL,
+    TIMES_ROWS,
+    TOO_MANY_STEPS,
+    WIDTH,
+    N,
+    apply_event,
+    at,
+    call2,
+    call3,
+    call5,
+    integers_at,
+    scratch,
+    worst_of,
+)
+
+# --- kernel ---
+ENTRIES = ("solve_entry",)
+STAGES = 8
+LAST = STAGES - 1
+I64 = types.int64
+
+
+@njit(**JIT)
+def step(table, n, y, q, r, M, h, K, YS, yn):
+    """One step: stages K and stage values YS (STAGES * n), new value yn (n); the last stage is the error."""
+    hi = 1.0 / h
+    for i in range(STAGES):
+        stage_value(i, n, y, K, YS)
+        call3(table, RHS, at(YS, i * n), at(q, 0), at(K, i * n))
+        for k in range(n):
+            K[i * n + k] += r[k]
+        add_history(i, n, hi, K)
+        call2(table, SOLVE, at(M, 0), at(K, i * n))
+    for k in range(n):
+        yn[k] = YS[LAST * n + k] + K[LAST * n + k]
+
+
+@njit(**JIT)
+def step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt):
+    """Tangents of a step already taken: S (n rows) to SN."""
+    hi = 1.0 / h
+    nw = n * w
+    for i in range(STAGES):
+        stage_value(i, nw, S, KT, YT)
+        call3(table, JACOBIAN, at(YS, i * n), at(q, 0), at(Jt, 0))
+        call3(table, TIMES_ROWS, at(Jt, 0), at(YT, i * nw), at(KT, i * nw))
+        call3(table, RHS_DP, at(YS, i * n), at(q, 0), at(KT, i * nw))
+        call5(table, CURVATURE, at(y, 0), at(q, 0), at(K, i * n), at(S, 0), at(KT, i * nw))
+        add_history(i, nw, hi, KT)
+        call2(table, SOLVE_ROWS, at(M, 0), at(KT, i * nw))
+    for k in range(nw):
+        SN[k] = YT[LAST * nw + k] + KT[LAST * nw + k]
+
+
+@njit(**JIT)
+def dense_rows(n, K, D):
+    """Coefficients of the continuous extension: D (3 * n) from the stages."""
+    for m in range(3):
+        for k in range(n):
+            s = 0.0
+            for j in range(STAGES):
+                s += DENSE[m, j] * K[j * n + k]
+            D[m * n + k] = s
+
+
+@njit(**JIT)
+def dense(theta, n, y0, y1, D, out):
+    """Continuous extension of order 4 at theta in [0, 1]."""
+    for k in range(n):
+        inner = D[k] + theta * (D[n + k] + theta * D[2 * n + k])
+        out[k] = (1.0 - theta) * y0[k] + theta * (y1[k] + (1.0 - theta) * inner)
+
+
+@njit(**JIT)
+def record(table, y, q, S, tangents, out, out_s, row):
+    """Observables (and their tangents) of a state into row arrays; ``row`` is scratch (n_o * width)."""
+    call3(table, OBSERVE, at(y, 0), at(q, 0), at(out, 0))
+    if tangents:
+        call5(table, OBSERVE_ROWS, at(y, 0), at(q, 0), at(S, 0), at(row, 0), at(row, 0))
+        w, nt = table[WIDTH], table[N_T]
+        for k in range(table[N_O]):
+            for m in range(nt):
+                out_s[k, m] = row[k * w + m]
+
+
+@njit(**JIT)
+def solve_run(
+    table, P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, rec_ev, y, r,
+    rtol, atol, max_steps, tangents, out, out_s, stat, work,
+):  # fmt: skip
+    """Integrate one run to its last output time; ``y`` and the input rates ``r`` go from start to end.
+
+    out (n_t, n_o) observables; out_s (n_t, n_o, n_t) their derivatives (untouched unless ``tangents``);
+    returns OK or the reason of failure.
+    """
+    n, w = table[N], table[WIDTH]
+    nw = n * w if tangents else 0
+    q, yn, yi, z, M, J, Jt, K, YS, D, S, SN, SI, DT, YT, KT, row = work
+    diagonal = carray(integers_at(table[DIAGONAL]), (n,))
+    for k in range(nw):
+        S[k] = 0.0
+    n_t, n_ev, n_seg = times.shape[0], ev_t.shape[0], seg_t.shape[0]
+    i_out, i_ev, i_seg = 0, 0, 0
+    t = seg_t[0]
+    h_first = 1e-3
+    h = h_first
+    n_steps = 0
+    n_rejected = 0
+    for k in range(P.shape[0]):
+        for m in range(P.shape[1]):
+            if not np.isfinite(P[k, m]):
+                stat[4] = m
+                return BAD_INPUT
+    gamma = GAMMA
+    call2(table, PREPARE, at(P, 0), at(q, 0))
+    n_lu = table[N_LU]
+    while True:
+        # at a change of parameters, records that precede the events see the old ones
+        while i_out < n_t and times[i_out] <= t and rec_ev[i_out] <= i_ev:
+            record(table, y, q, S, tangents, out[i_out], out_s[i_out], row)
+            i_out += 1
+        if i_out >= n_t:
+            break
+        while i_seg + 1 < n_seg and seg_t[i_seg + 1] <= t:
+            i_seg += 1
+            call2(table, PREPARE, at(P, i_seg * P.shape[1]), at(q, 0))
+        while i_ev < n_ev and ev_t[i_ev] <= t:
+            apply_event(ev_kind[i_ev], ev_state[i_ev], ev_amount[i_ev], y, r)
+            if tangents and ev_kind[i_ev] == 2:  # a state that is set no longer depends on anything
+                for m in range(w):
+                    S[ev_state[i_ev] * w + m] = 0.0
+            i_ev += 1
+            while i_out < n_t and times[i_out] <= t and rec_ev[i_out] <= i_ev:
+                record(table, y, q, S, tangents, out[i_out], out_s[i_out], row)
+                i_out += 1
+        if i_out >= n_t:
+            break
+        stop = times[n_t - 1]
+        if i_ev < n_ev and ev_t[i_ev] < stop:
+            stop = ev_t[i_ev]
+        if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
+            stop = seg_t[i_seg + 1]
+        h = h_first
+        first = True
+        while t < stop:
+            left = stop - t
+            if h >= left * (1.0 - 1e-12):
+                h = left
+            elif 2.0 * h > left:
+                h = 0.5 * left
+            call3(table, JACOBIAN, at(y, 0), at(q, 0), at(J, 0))
+            while True:
+                for k in range(n_lu):
+                    M[k] = -J[k]
+                shift = 1.0 / (gamma * h)
+                for k in range(n):
+                    M[diagonal[k]] += shift
+                call2(table, FACTOR, at(M, 0), at(M, 0))
+                step(table, n, y, q, r, M, h, K, YS, yn)
+                e = 0.0
+                for k in range(n):
+                    z[k] = K[LAST * n + k] / (max(abs(y[k]), abs(yn[k])) * rtol + atol[k])
+                    e += z[k] * z[k]
+                err = np.sqrt(e / n)
+                if err == err:
+                    factor = min(6.0, max(0.2, 0.9 * max(err, 1e-12) ** -0.2))
+                    if err <= 1.0:
+                        break
+                else:
+                    factor = 0.1
+                n_rejected += 1
+                h *= factor
+                if h < 1e-10 or h < 1e-14 * abs(t):
+                    stat[0], stat[1], stat[2], stat[3], stat[4] = n_steps, n_rejected, t, h, worst_of(z)
+                    return STEP_TOO_SMALL if err == err else NOT_FINITE
+            if tangents:
+                step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt)
+            if first:
+                h_first = h
+                first = False
+            t_new = stop if h == left else t + h
+            if i_out < n_t and times[i_out] < t_new:
+                dense_rows(n, K, D)
+                if tangents:
+                    dense_rows(nw, KT, DT)
+                while i_out < n_t and times[i_out] < t_new:
+                    th = (times[i_out] - t) / h
+                    dense(th, n, y, yn, D, yi)
+                    if tangents:
+                        dense(th, nw, S, SN, DT, SI)
+                    record(table, yi, q, SI, tangents, out[i_out], out_s[i_out], row)
+                    i_out += 1
+            for k in range(n):
+                y[k] = yn[k]
+            for k in range(nw):
+                S[k] = SN[k]
+            t = t_new
+            n_steps += 1
+            if n_steps >= max_steps:
+                stat[0], stat[1], stat[2], stat[3], stat[4] = n_steps, n_rejected, t, h, worst_of(z)
+                return TOO_MANY_STEPS
+            h *= factor
+    stat[0], stat[1], stat[2], stat[3], stat[5] = n_steps, n_rejected, t, h, i_ev
+    return OK
+
+
+@njit(**JIT)
+def memory_size(n, n_q, n_lu, n_o, w, tangents):
+    """Doubles of scratch memory that a thread needs (as ``engine.kernels.scratch_size``)."""
+    rows = (22 * n if tangents else 0) + n_o
+    return 5 * n + n_q + 3 * n_lu + 19 * n + rows * w
+
+
+@cfunc(
+    types.void(
+        INTS, FLOATS, I64, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, I64, INTS, FLOATS, INTS, I64, INTS, FLOATS, FLOATS,
+        I64, I64, types.float64, FLOATS, I64, I64, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, INTS, FLOATS,
+    ),
+    nopython=True,
+)  # fmt: skip
+def solve_entry(
+    table_, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_, times_, rec_ev_, n_t,
+    t_0_, y0_, r0_, first_run, last_run, rtol, atol_, max_steps, tangents, out_, out_s_, y_end_, r_end_, stat_, flag_,
+    memory_,
+):  # fmt: skip
+    """Runs ``first_run`` to ``last_run`` of a batch; all arrays are those of ``engine.run.Batch``."""
+    table = carray(table_, (FIRST + 22,))
+    n, w, n_o, nt = table[N], table[WIDTH], table[N_O], table[N_T]
+    wt = w if tangents else 0
+    P = carray(P_, (n_P, table[N_P]))
+    seg_0 = carray(seg_0_, (last_run + 1,))
+    ev_0 = carray(ev_0_, (last_run + 1,))
+    t_0 = carray(t_0_, (last_run + 1,))
+    seg_t = carray(seg_t_, (n_P,))
+    ev_t = carray(ev_t_, (n_ev,))
+    ev_state = carray(ev_state_, (n_ev,))
+    ev_amount = carray(ev_amount_, (n_ev,))
+    ev_kind = carray(ev_kind_, (n_ev,))
+    times = carray(times_, (n_t,))
+    rec_ev = carray(rec_ev_, (n_t,))
+    y0 = carray(y0_, (last_run, n))
+    r0 = carray(r0_, (last_run, n))
+    y_end = carray(y_end_, (last_run, n))
+    r_end = carray(r_end_, (last_run, n))
+    out = carray(out_, (n_t, n_o))
+    out_s = carray(out_s_, (n_t, n_o, nt))
+    stat = carray(stat_, (last_run, STATS))
+    flag = carray(flag_, (last_run,))
+    atol = carray(atol_, (n,))
+    nw, n_lu, u = n * wt, table[N_LU], 0
+    memory = carray(memory_, (memory_size(n, table[N_Q], n_lu, n_o, w, tangents),))
+    y, u = scratch(memory, u, n)
+    r, u = scratch(memory, u, n)
+    q, u = scratch(memory, u, table[N_Q])
+    yn, u = scratch(memory, u, n)
+    yi, u = scratch(memory, u, n)
+    z, u = scratch(memory, u, n)
+    M, u = scratch(memory, u, n_lu)
+    J, u = scratch(memory, u, n_lu)
+    Jt, u = scratch(memory, u, n_lu)
+    K, u = scratch(memory, u, STAGES * n)
+    YS, u = scratch(memory, u, STAGES * n)
+    D, u = scratch(memory, u, 3 * n)
+    S, u = scratch(memory, u, nw)
+    SN, u = scratch(memory, u, nw)
+    SI, u = scratch(memory, u, nw)
+    DT, u = scratch(memory, u, 3 * nw)
+    YT, u = scratch(memory, u, STAGES * nw)
+    KT, u = scratch(memory, u, STAGES * nw)
+    row, u = scratch(memory, u, n_o * w)
+    work = (q, yn, yi, z, M, J, Jt, K, YS, D, S, SN, SI, DT, YT, KT, row)
+    for k in range(first_run, last_run):
+        a, b = seg_0[k], seg_0[k + 1]
+        c, d = ev_0[k], ev_0[k + 1]
+        e, f = t_0[k], t_0[k + 1]
+        for i in range(n):
+            y[i] = y0[k, i]
+            r[i] = r0[k, i]
+        flag[k] = solve_run(
+            table, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d], ev_kind[c:d], times[e:f],
+            rec_ev[e:f], y, r, rtol, atol, max_steps, tangents != 0, out[e:f],
+            out_s[e:f] if tangents else out_s[0 : f - e], stat[k], work,
+        )  # fmt: skip
+        for i in range(n):
+            y_end[k, i] = y[i]
+            r_end[k, i] = r[i]
