@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pharmtwin.engine import native, tape
+from pharmtwin.engine import native, native_step, tape
 from pharmtwin.engine.kernels import kernel, machine
 from pharmtwin.model import algebra, codegen, program
 from pharmtwin.model.codegen import CODEGEN_VERSION, Generated, generate
 from pharmtwin.model.description import Model
 
+N_SIZES = 10  # words of the table before the functions
 FORMS = ("native", "tape")
 
 
@@ -28,18 +29,25 @@ class Compiled:
 
     generated: Generated
     table: NDArray[np.int64]
-    diagonal: NDArray[np.int64]  # the table points into it
+    diagonal: NDArray[np.int64]  # the table points into these
+    seen: NDArray[np.int64]
+
+    @property
+    def functions(self) -> list[tuple[int, int]]:
+        """(address, context) of the functions in the table."""
+        pairs = self.table[N_SIZES:].reshape(-1, 2)
+        return [(int(a), int(c)) for a, c in pairs]
 
     def scratch(self, tangents: bool) -> int:
         """Doubles of scratch memory that one thread of ``solve_entry`` needs (as its ``memory_size``)."""
         g = self.generated
         rows = (22 * g.n if tangents else 0) + g.n_o
-        return 24 * g.n + g.n_q + 3 * g.n_lu + rows * g.width
+        return 24 * g.n + 1 + g.n_q + 3 * g.n_lu + rows * g.width
 
 
 def source_key(model: Model) -> str:
     """Key of a model's machine code (description, code generator, machine)."""
-    sources = [Path(str(m.__file__)).read_bytes() for m in (algebra, program, codegen, native)]
+    sources = [Path(str(m.__file__)).read_bytes() for m in (algebra, program, codegen, native, native_step)]
     parts = [model.digest, CODEGEN_VERSION, *(hashlib.sha256(s).hexdigest() for s in sources), machine()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -74,6 +82,7 @@ def _compile(model: Model, form: str) -> Compiled:
     machine_code = form == "native"
     functions = [(a, 0) for a in native.addresses(g, source_key(model))] if machine_code else tape.addresses(g)
     diagonal = np.array([g.lu.slot[i, i] for i in range(g.n)], dtype=np.int64)
-    sizes = [g.n, g.n_q, g.n_lu, g.n_t, g.width, g.n_o, g.n_p, int(diagonal.ctypes.data)]
+    seen = np.array(g.seen, dtype=np.int64)
+    sizes = [g.n, g.n_q, g.n_lu, g.n_t, g.width, g.n_o, g.n_p, diagonal.ctypes.data, len(seen), seen.ctypes.data]
     table = np.array([*sizes, *(v for pair in functions for v in pair)], dtype=np.int64)
-    return Compiled(g, table, diagonal)
+    return Compiled(g, table, diagonal, seen)

@@ -125,9 +125,8 @@ class _Functions:
 
     def __init__(self, code: Compiled) -> None:
         kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * 5)
-        self._call = {
-            name: (kind(int(code.table[8 + 2 * k])), int(code.table[9 + 2 * k])) for k, name in enumerate(FUNCTIONS)
-        }
+        pairs = zip(FUNCTIONS, code.functions, strict=False)
+        self._call = {name: (kind(address), context) for name, (address, context) in pairs}
 
     def __call__(self, name: str, *arrays: NDArray[np.float64]) -> None:
         f, context = self._call[name]

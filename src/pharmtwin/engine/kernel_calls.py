@@ -1,8 +1,9 @@
 """What the compiled kernels share: calling a model's functions through their table, events, options.
 
-A kernel is compiled once a machine and serves every model. It gets a *table* (int64): sizes, the address
-of the diagonal's LU slots, then for each function of ``model.codegen.FUNCTIONS`` its address and a context
-(0 for machine code, the address of a tape for the index-driven form).
+A kernel is compiled once a machine and serves every model. It gets a *table* (int64): sizes, the addresses
+of the diagonal's LU slots and of the states that observables depend on, then for each function of
+``model.codegen.FUNCTIONS`` its address and a context (0 for machine code, the address of a tape for the
+index-driven form), and last the model's own Rodas5P step (0 where the kernel's serves).
 
 A kernel neither allocates nor raises: scratch comes from the caller, failures are codes. So its machine
 code needs nothing of numba once it is compiled. The texts of the kernel files below their marker are
@@ -18,8 +19,11 @@ from numba.extending import intrinsic
 # --- kernel ---
 # contraction only: reassociation would make results depend on the vector width chosen by the compiler
 JIT = dict(error_model="numpy", fastmath={"contract", "nsz", "arcp"}, nogil=True)
-N, N_Q, N_LU, N_T, WIDTH, N_O, N_P, DIAGONAL, FIRST = 0, 1, 2, 3, 4, 5, 6, 7, 8
-PREPARE, RHS, JACOBIAN, FACTOR, SOLVE, SOLVE_ROWS, TIMES_ROWS, CURVATURE, RHS_DP, OBSERVE, OBSERVE_ROWS = range(11)
+N, N_Q, N_LU, N_T, WIDTH, N_O, N_P, DIAGONAL, N_SEEN, SEEN, FIRST = range(11)
+(
+    PREPARE, RHS, JACOBIAN, FACTOR, SOLVE, SOLVE_ROWS, TIMES_ROWS, CURVATURE, RHS_DP, OBSERVE, OBSERVE_ROWS, STEP,
+) = range(12)  # fmt: skip
+TABLE = FIRST + 2 * 12
 OK, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE, CVODE_FAILED, BAD_INPUT = 0, 1, 2, 3, 4, 5
 STATS = 6  # steps, rejected steps, time reached, last step size, worst state, events applied
 INTS = types.CPointer(types.int64)

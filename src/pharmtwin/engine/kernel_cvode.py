@@ -17,7 +17,6 @@ from pharmtwin.engine.kernel_calls import (
     CVODE_FAILED,
     DIAGONAL,
     FACTOR,
-    FIRST,
     FLOATS,
     INTS,
     JACOBIAN,
@@ -31,6 +30,7 @@ from pharmtwin.engine.kernel_calls import (
     RHS,
     SOLVE,
     STATS,
+    TABLE,
     N,
     apply_event,
     at,
@@ -60,7 +60,7 @@ N_VGetArrayPointer = types.ExternalFunction("pharmtwin_sun_N_VGetArrayPointer", 
 @njit(**JIT)
 def table_of(user):
     """The model's table from the user data."""
-    return carray(integers_at(user[U_TABLE]), (FIRST + 22,))
+    return carray(integers_at(user[U_TABLE]), (TABLE,))
 
 
 @cfunc(I32(F64, I64, I64, I64), nopython=True)
@@ -207,7 +207,7 @@ def cvode_entry(
     times_, rec_ev_, n_t, t_0_, y0_, r0_, first_run, last_run, out_, y_end_, r_end_, stat_, flag_,
 ):  # fmt: skip
     """Runs ``first_run`` to ``last_run`` of a batch on one CVODE object; arrays as in solve_entry."""
-    table = carray(table_, (FIRST + 22,))
+    table = carray(table_, (TABLE,))
     user = carray(user_, (U_SIZE + 2,))
     n, n_o = table[N], table[N_O]
     P = carray(P_, (n_P, table[N_P]))

@@ -32,6 +32,7 @@ from pharmtwin.engine.kernel_calls import (
     N_O,
     N_P,
     N_Q,
+    N_SEEN,
     N_T,
     NOT_FINITE,
     OBSERVE,
@@ -40,10 +41,13 @@ from pharmtwin.engine.kernel_calls import (
     PREPARE,
     RHS,
     RHS_DP,
+    SEEN,
     SOLVE,
     SOLVE_ROWS,
     STATS,
+    STEP,
     STEP_TOO_SMALL,
+    TABLE,
     TIMES_ROWS,
     TOO_MANY_STEPS,
     WIDTH,
@@ -66,9 +70,16 @@ I64 = types.int64
 
 
 @njit(**JIT)
-def step(table, n, y, q, r, M, h, K, YS, yn):
-    """One step: stages K and stage values YS (STAGES * n), new value yn (n); the last stage is the error."""
+def step(table, n, y, q, r, M, h, W, K, YS, yn):
+    """One step: stages K and stage values YS (STAGES * n), new value yn (n); the last stage is the error.
+
+    K, YS, yn and then 1/h are parts of W.
+    """
     hi = 1.0 / h
+    if table[FIRST + 2 * STEP] != 0:
+        W[(2 * STAGES + 1) * n] = hi
+        call5(table, STEP, at(y, 0), at(q, 0), at(r, 0), at(M, 0), at(W, 0))
+        return
     for i in range(STAGES):
         stage_value(i, n, y, K, YS)
         call3(table, RHS, at(YS, i * n), at(q, 0), at(K, i * n))
@@ -98,22 +109,27 @@ def step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt):
 
 
 @njit(**JIT)
-def dense_rows(n, K, D):
-    """Coefficients of the continuous extension: D (3 * n) from the stages."""
+def dense_rows(seen, n, w, K, D):
+    """Coefficients of the continuous extension for rows (of width w) of the states that are seen."""
+    size = seen.shape[0] * w
     for m in range(3):
-        for k in range(n):
-            s = 0.0
-            for j in range(STAGES):
-                s += DENSE[m, j] * K[j * n + k]
-            D[m * n + k] = s
+        for a in range(seen.shape[0]):
+            for c in range(w):
+                s = 0.0
+                for j in range(STAGES):
+                    s += DENSE[m, j] * K[(j * n + seen[a]) * w + c]
+                D[m * size + a * w + c] = s
 
 
 @njit(**JIT)
-def dense(theta, n, y0, y1, D, out):
-    """Continuous extension of order 4 at theta in [0, 1]."""
-    for k in range(n):
-        inner = D[k] + theta * (D[n + k] + theta * D[2 * n + k])
-        out[k] = (1.0 - theta) * y0[k] + theta * (y1[k] + (1.0 - theta) * inner)
+def dense(theta, seen, w, y0, y1, D, out):
+    """Continuous extension of order 4 at theta in [0, 1], for the states that are seen."""
+    size = seen.shape[0] * w
+    for a in range(seen.shape[0]):
+        for c in range(w):
+            i, k = a * w + c, seen[a] * w + c
+            inner = D[i] + theta * (D[size + i] + theta * D[2 * size + i])
+            out[k] = (1.0 - theta) * y0[k] + theta * (y1[k] + (1.0 - theta) * inner)
 
 
 @njit(**JIT)
@@ -140,10 +156,14 @@ def solve_run(
     """
     n, w = table[N], table[WIDTH]
     nw = n * w if tangents else 0
-    q, yn, yi, z, M, J, Jt, K, YS, D, S, SN, SI, DT, YT, KT, row = work
+    q, W, K, YS, yn, yi, z, M, J, Jt, D, S, SN, SI, DT, YT, KT, row = work
     diagonal = carray(integers_at(table[DIAGONAL]), (n,))
+    seen = carray(integers_at(table[SEEN]), (table[N_SEEN],))
     for k in range(nw):
         S[k] = 0.0
+        SI[k] = 0.0
+    for k in range(n):
+        yi[k] = 0.0
     n_t, n_ev, n_seg = times.shape[0], ev_t.shape[0], seg_t.shape[0]
     i_out, i_ev, i_seg = 0, 0, 0
     t = seg_t[0]
@@ -201,7 +221,7 @@ def solve_run(
                 for k in range(n):
                     M[diagonal[k]] += shift
                 call2(table, FACTOR, at(M, 0), at(M, 0))
-                step(table, n, y, q, r, M, h, K, YS, yn)
+                step(table, n, y, q, r, M, h, W, K, YS, yn)
                 e = 0.0
                 for k in range(n):
                     z[k] = K[LAST * n + k] / (max(abs(y[k]), abs(yn[k])) * rtol + atol[k])
@@ -225,14 +245,14 @@ def solve_run(
                 first = False
             t_new = stop if h == left else t + h
             if i_out < n_t and times[i_out] < t_new:
-                dense_rows(n, K, D)
+                dense_rows(seen, n, 1, K, D)
                 if tangents:
-                    dense_rows(nw, KT, DT)
+                    dense_rows(seen, n, w, KT, DT)
                 while i_out < n_t and times[i_out] < t_new:
                     th = (times[i_out] - t) / h
-                    dense(th, n, y, yn, D, yi)
+                    dense(th, seen, 1, y, yn, D, yi)
                     if tangents:
-                        dense(th, nw, S, SN, DT, SI)
+                        dense(th, seen, w, S, SN, DT, SI)
                     record(table, yi, q, SI, tangents, out[i_out], out_s[i_out], row)
                     i_out += 1
             for k in range(n):
@@ -253,7 +273,7 @@ def solve_run(
 def memory_size(n, n_q, n_lu, n_o, w, tangents):
     """Doubles of scratch memory that a thread needs (as ``engine.kernels.scratch_size``)."""
     rows = (22 * n if tangents else 0) + n_o
-    return 5 * n + n_q + 3 * n_lu + 19 * n + rows * w
+    return 24 * n + 1 + n_q + 3 * n_lu + rows * w
 
 
 @cfunc(
@@ -269,7 +289,7 @@ def solve_entry(
     memory_,
 ):  # fmt: skip
     """Runs ``first_run`` to ``last_run`` of a batch; all arrays are those of ``engine.run.Batch``."""
-    table = carray(table_, (FIRST + 22,))
+    table = carray(table_, (TABLE,))
     n, w, n_o, nt = table[N], table[WIDTH], table[N_O], table[N_T]
     wt = w if tangents else 0
     P = carray(P_, (n_P, table[N_P]))
@@ -297,14 +317,14 @@ def solve_entry(
     y, u = scratch(memory, u, n)
     r, u = scratch(memory, u, n)
     q, u = scratch(memory, u, table[N_Q])
-    yn, u = scratch(memory, u, n)
+    W, u = scratch(memory, u, (2 * STAGES + 1) * n + 1)
+    K, YS = W[0 : STAGES * n], W[STAGES * n : 2 * STAGES * n]
+    yn = W[2 * STAGES * n : (2 * STAGES + 1) * n]
     yi, u = scratch(memory, u, n)
     z, u = scratch(memory, u, n)
     M, u = scratch(memory, u, n_lu)
     J, u = scratch(memory, u, n_lu)
     Jt, u = scratch(memory, u, n_lu)
-    K, u = scratch(memory, u, STAGES * n)
-    YS, u = scratch(memory, u, STAGES * n)
     D, u = scratch(memory, u, 3 * n)
     S, u = scratch(memory, u, nw)
     SN, u = scratch(memory, u, nw)
@@ -313,7 +333,7 @@ def solve_entry(
     YT, u = scratch(memory, u, STAGES * nw)
     KT, u = scratch(memory, u, STAGES * nw)
     row, u = scratch(memory, u, n_o * w)
-    work = (q, yn, yi, z, M, J, Jt, K, YS, D, S, SN, SI, DT, YT, KT, row)
+    work = (q, W, K, YS, yn, yi, z, M, J, Jt, D, S, SN, SI, DT, YT, KT, row)
     for k in range(first_run, last_run):
         a, b = seg_0[k], seg_0[k + 1]
         c, d = ev_0[k], ev_0[k + 1]

@@ -16,16 +16,12 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from pharmtwin.engine.llvm_types import DOUBLE, FLAGS, INT64, SIGNATURE
+from pharmtwin.engine.native_step import emit_step
 from pharmtwin.files import write_bytes
 from pharmtwin.model.codegen import FUNCTIONS, Generated
 from pharmtwin.model.program import Program
 
-DOUBLE, INT64 = ir.DoubleType(), ir.IntType(64)
-ARRAY = DOUBLE.as_pointer()
-SIGNATURE = ir.FunctionType(ir.VoidType(), [INT64, *[ARRAY] * 5])
-N_ARRAYS = 5
-# contraction only: reassociation would make results depend on the vector width chosen by the compiler
-FLAGS = ("contract", "nsz", "arcp")
 COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 INTRINSICS = {"exp", "log", "log10", "sqrt", "floor", "ceil", "sin", "cos", "pow"}
 LIBM = {"tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"}
@@ -134,6 +130,7 @@ def llvm_text(generated: Generated) -> str:
     module = ir.Module("model")
     for name in FUNCTIONS:
         _Function(module, generated.programs[name], generated.width).emit()
+    emit_step(module, generated.n)
     return str(module)
 
 
@@ -184,11 +181,11 @@ def load(path: Path, functions: Sequence[str]) -> list[int]:
 
 
 def addresses(generated: Generated, key: str) -> list[int]:
-    """Addresses of the model's functions in the order of FUNCTIONS; compiled now or taken from the cache."""
+    """Addresses of the model's functions (FUNCTIONS, then the step); compiled now or taken from the cache."""
     path = cache_folder() / "models" / f"{key[:16]}.o"
     if not path.exists():
         write_bytes(path, object_code(llvm_text(generated)))
-    return load(path, FUNCTIONS)
+    return load(path, [*FUNCTIONS, "step"])
 
 
 def bind(name: str, address: int) -> None:

@@ -49,6 +49,6 @@ def _encode(program: Program, width: int) -> NDArray[np.int64]:
 
 
 def addresses(generated: Generated) -> list[tuple[int, int]]:
-    """(address of the interpreter, context) of each of the model's functions."""
+    """(address of the interpreter, context) of each of the model's functions; the step is the kernel's own."""
     run = kernel("tape")["run_tape"]
-    return [(run, int(_encode(generated.programs[f], generated.width).ctypes.data)) for f in FUNCTIONS]
+    return [(run, int(_encode(generated.programs[f], generated.width).ctypes.data)) for f in FUNCTIONS] + [(0, 0)]

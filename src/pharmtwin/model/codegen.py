@@ -52,7 +52,7 @@ class Generated:
     """Programs of a model and the sizes that go with them.
 
     n states, n_q constants, n_lu slots, n_t sensitivity parameters, width of a row (n_t rounded up), n_o
-    observables; ``diagonal`` slots of the diagonal; ``jac_rows``/``jac_cols``/``jac_slots`` of the Jacobian.
+    observables; (row, column) of the Jacobian; states that observables depend on (``seen``).
     """
 
     programs: dict[str, Program]
@@ -64,6 +64,7 @@ class Generated:
     n_o: int
     lu: SparseLU
     jacobian: tuple[tuple[int, int], ...]
+    seen: tuple[int, ...]
 
     @property
     def n_lu(self) -> int:
@@ -256,5 +257,5 @@ def generate(model: Model) -> Generated:
     f.prepare(model)
     return Generated(
         f.programs, n, len(model.parameters), max(1, len(f.constants)), len(theta), width, len(observables), lu,
-        tuple(jac),
+        tuple(jac), tuple(sorted({where[s] for e in observables for s in e.symbols if s in where})),
     )  # fmt: skip
