@@ -28,14 +28,15 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint reference bench browser lock clean python-in-range
+.PHONY: help setup demo test lint reference property peers bench browser lock clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
 	@echo "make demo       setup, then the shipped synthetic study; CORES=$(CORES)"
 	@echo "make test       setup, then the tests (unit, contract, workflow); PYTEST_ARGS='-k word'"
 	@echo "make lint       style, types, workflow"
-	@echo "make reference  tests that need the reference data beside the checkout"
+	@echo "make reference  tests against other programs and the reference data beside the checkout"
+	@echo "make property   2,000 random models through both engines"
 	@echo "make bench      measurements of speed and size"
 	@echo "make browser    the demo report in headless Chromium: size, pictures"
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
@@ -62,7 +63,7 @@ $(STAMP): | python-in-range
 	fi; \
 	rm -f $(VENV)/.lock-*; \
 	if [ -n "$$uv" ]; then \
-	  "$$uv" pip sync --quiet --python $(VENV)/bin/python --require-hashes $(WHEELS) requirements.lock; \
+	  "$$uv" pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes $(WHEELS) requirements.lock; \
 	  "$$uv" pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .; \
 	else \
 	  $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(VENV)/bin/python -m ensurepip --upgrade >/dev/null; \
@@ -88,11 +89,15 @@ lint: setup
 	$(RUN) snakefmt --check Snakefile rules
 	$(RUN) snakemake --lint
 
-reference: setup
+reference: peers
 	$(RUN) python -m pytest tests/reference $(PYTEST_ARGS)
 
-bench: setup
+bench: peers
 	$(RUN) python -m pytest tests/bench -s $(PYTEST_ARGS)
+	$(RUN) python tests/bench/bench_engines.py
+
+property: setup
+	$(RUN) python -m pytest tests/property $(PYTEST_ARGS)
 
 browser: setup
 	@test -f results/demo/report/index.html || { echo "make: no report yet; run 'make demo' first" >&2; exit 1; }
@@ -101,8 +106,16 @@ browser: setup
 	$(RUN) python scripts/maintenance/screenshot_report.py results/demo/report/index.html results/browser
 	@echo "pictures: results/browser"
 
+peers: setup
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes --only-binary :all: -r requirements-peers.lock; \
+	else \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-peers.lock; \
+	fi
+
 lock:
 	uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile requirements-peers.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-peers.lock
 	$(MAKE) setup
 	$(RUN) python scripts/maintenance/build_envs.py
 

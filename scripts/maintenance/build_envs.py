@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = ">=3.11,<3.14"
 
 TABLES = ("numpy", "pandas", "pyarrow", "pyyaml", "jsonschema")
-MODEL = (*TABLES, "sympy", "numba", "scipy", "scikit-sundae")
+MODEL = (*TABLES, "numba", "llvmlite", "scipy", "scikit-sundae")
 #: distributions that the code of a stage's jobs imports, directly or through the library
 ROOTS: dict[str, tuple[str, ...]] = {
     "genome": (*TABLES, "scipy", "cyvcf2", "pysam"),

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.engine.compiled import compiled
+from pharmtwin.engine.kernel_calls import JACOBIAN, OBSERVE, PREPARE, RHS, at, call2, call3
 from pharmtwin.engine.run import Dose, absolute_tolerance, pack, simulate, simulate_with_sensitivities
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -51,31 +52,44 @@ def lsoda(with_jacobian: bool) -> Callable[[Floats, float], Floats]:
     """A solver of all patients by ``scipy.integrate.odeint`` with compiled callbacks."""
     from scipy.integrate import odeint
 
-    module: Any = compiled(whole_body())
-    NS, rhs, jac_dense = module.NS, module.rhs, module.jac_dense
+    code = compiled(whole_body())
+    g, table = code.generated, code.table
+    rows = np.array([i for i, _ in g.lu.slot])
+    columns = np.array([j for _, j in g.lu.slot])
+    n, n_lu, slots = g.n, g.n_lu, np.array(list(g.lu.slot.values()))
 
     @njit(error_model="numpy")
     def f(y: Any, t: float, q: Any) -> Any:
-        dy = np.empty((1, NS))
-        rhs(y, q, dy, 0)
-        return dy[0]
+        dy = np.empty(n)
+        call3(table, RHS, at(y, 0), at(q, 0), at(dy, 0))
+        return dy
 
     @njit(error_model="numpy")
     def df(y: Any, t: float, q: Any) -> Any:
-        J = np.zeros((NS, NS))
-        jac_dense(y, q, J)
+        in_slots, J = np.empty(n_lu), np.zeros((n, n))
+        call3(table, JACOBIAN, at(y, 0), at(q, 0), at(in_slots, 0))
+        for k in range(n_lu):
+            J[rows[k], columns[k]] = in_slots[slots[k]]
         return J
+
+    @njit(error_model="numpy")
+    def prepare(p: Any, q: Any) -> None:
+        call2(table, PREPARE, at(p, 0), at(q, 0))
+
+    @njit(error_model="numpy")
+    def observe(y: Any, q: Any, o: Any) -> None:
+        call3(table, OBSERVE, at(y, 0), at(q, 0), at(o, 0))
 
     initial = np.array([s.initial for s in whole_body().states])
     gut = whole_body().dose_state("oral")
 
     def solve(P: Floats, rtol: float) -> Floats:
-        out = np.empty((len(P), len(TIMES), module.NO))
-        q, atol = np.empty(module.NQ), absolute_tolerance(whole_body(), rtol)
+        out = np.empty((len(P), len(TIMES), g.n_o))
+        q, atol = np.empty(g.n_q), absolute_tolerance(whole_body(), rtol)
         for k, p in enumerate(P):
-            module.prepare(p, q)
+            prepare(p, q)
             y = initial.copy()
-            module.observe(y, q, out[k, 0])
+            observe(y, q, out[k, 0])
             for d, dose in enumerate(DOSES):
                 y[gut] += dose.amount
                 end = DOSES[d + 1].time if d + 1 < len(DOSES) else TIMES[-1]
@@ -84,7 +98,7 @@ def lsoda(with_jacobian: bool) -> Callable[[Floats, float], Floats]:
                 jac = df if with_jacobian else None
                 path = odeint(f, y, grid, args=(q,), Dfun=jac, rtol=rtol, atol=atol, mxstep=100_000)
                 for i, row in zip(at, path[1:]):
-                    module.observe(row, q, out[k, i])
+                    observe(np.ascontiguousarray(row), q, out[k, i])
                 y = path[-1].copy()
         return out
 

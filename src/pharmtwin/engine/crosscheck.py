@@ -9,6 +9,10 @@ import pandas as pd
 
 from pharmtwin.engine.run import Batch, Trajectories, simulate
 from pharmtwin.model.description import Model
+from pharmtwin.tables import schema
+
+
+LEAST = 3  # runs solved twice at least, where there are so many
 
 
 class EnginesDisagree(RuntimeError):
@@ -38,6 +42,7 @@ def subset(batch: Batch, runs: Sequence[int]) -> Batch:
         y0=batch.y0[list(runs)],
         rec_ev=take(batch.rec_ev, batch.t_0),
         r0=batch.r0[list(runs)],
+        differentiable=batch.differentiable,
     )
 
 
@@ -52,17 +57,17 @@ def crosscheck(
     limit: float,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Table ``solver_check`` for a random ``fraction`` of the runs (at least one).
+    """Table ``solver_check`` for a random ``fraction`` of the runs (at least three).
 
     Raises
     ------
     EnginesDisagree : a run differs by more than ``limit``.
     """
     good = np.flatnonzero(solved.flag == 0)
-    n = min(len(good), max(1, round(fraction * batch.n)))
+    n = min(len(good), max(LEAST, round(fraction * batch.n)))
     chosen = [int(k) for k in np.sort(rng.choice(good, size=n, replace=False))] if n else []
     if not chosen:
-        return pd.DataFrame(columns=["stage", "run", "state", "max_relative_difference", "limit", "passed"])
+        return pd.DataFrame(columns=schema("solver_check").names)
     small = subset(batch, chosen)
     reference = simulate(model, small, engine="cvode", rtol=1e-7)
     rows = []
@@ -79,7 +84,7 @@ def crosscheck(
         rows.append(
             {
                 "stage": stage, "run": labels[k], "state": where,
-                "max_relative_difference": worst, "limit": limit, "passed": worst <= limit,
+                "max_relative_difference": worst, "limit": limit, "passed": worst <= limit, "failure": None,
             }
         )  # fmt: skip
         if not worst <= limit:  # NaN fails too

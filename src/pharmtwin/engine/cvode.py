@@ -199,6 +199,9 @@ def _run_public(
             break
         stop = min([times[-1], *(e[0] for e in events[i_ev : i_ev + 1]), *seg_t[i_seg + 1 : i_seg + 2]])
         inner = times[done:][times[done:] < stop]
+        if stop - t <= 1e-13 * max(1.0, abs(t)):  # CVODE refuses to start on an interval of rounding size
+            t = float(stop)
+            continue
         grid = np.unique(np.concatenate([[t], inner, [stop]]))
         if len(grid) == 2:  # two points would make CVODE return its own steps
             grid = np.array([t, 0.5 * (t + stop), stop])

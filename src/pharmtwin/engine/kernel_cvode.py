@@ -45,6 +45,7 @@ from pharmtwin.engine.kernel_calls import (
 ENTRIES = ("cvode_rhs", "cvode_linear_system", "cvode_setup", "cvode_solve", "cvode_entry")
 U_TABLE, U_Q, U_R, U_J, U_M, U_SIZE = 0, 1, 2, 3, 4, 5
 NORMAL = 1
+CLOSE = 1e-13  # of the time: closer than this, two events are at one time
 I32, I64, F64 = types.int32, types.int64, types.float64
 
 CVode = types.ExternalFunction("pharmtwin_sun_CVode", I32(I64, F64, I64, I64, I32))
@@ -175,21 +176,22 @@ def cvode_run(
             stop = ev_t[i_ev]
         if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
             stop = seg_t[i_seg + 1]
-        flag = CVodeReInit(mem, t, vector)
-        if flag == 0:
-            flag = CVodeSetStopTime(mem, stop)
-        while flag >= 0 and i_out < n_t and times[i_out] < stop:
-            flag = CVode(mem, times[i_out], vector, reached.ctypes.data, NORMAL)
+        if stop - t > CLOSE * max(1.0, abs(t)):  # CVODE refuses to start on an interval of rounding size
+            flag = CVodeReInit(mem, t, vector)
+            if flag == 0:
+                flag = CVodeSetStopTime(mem, stop)
+            while flag >= 0 and i_out < n_t and times[i_out] < stop:
+                flag = CVode(mem, times[i_out], vector, reached.ctypes.data, NORMAL)
+                if flag >= 0:
+                    call3(table, OBSERVE, at(y, 0), at(q, 0), at(out[i_out], 0))
+                    i_out += 1
             if flag >= 0:
-                call3(table, OBSERVE, at(y, 0), at(q, 0), at(out[i_out], 0))
-                i_out += 1
-        if flag >= 0:
-            flag = CVode(mem, stop, vector, reached.ctypes.data, NORMAL)
-        t_now = reached[0] if flag >= 0 else t
-        note(mem, spare, n, stat, t_now, count, reached)
-        if flag < 0:
-            stat[5] = flag
-            return CVODE_FAILED
+                flag = CVode(mem, stop, vector, reached.ctypes.data, NORMAL)
+            t_now = reached[0] if flag >= 0 else t
+            note(mem, spare, n, stat, t_now, count, reached)
+            if flag < 0:
+                stat[5] = flag
+                return CVODE_FAILED
         t = stop
     stat[5] = i_ev
     return OK

@@ -49,7 +49,8 @@ class Batch:
     P (segments, n_parameters) from seg_t on; events ev_t, ev_state, ev_amount, ev_kind (0 adds the amount
     to a state, 1 to the state's zero-order input rate, 2 sets the state, 3 sets the rate; equal times in
     order); records at times, taken after rec_ev of the run's events; y0 and r0 (n_runs, n_states) initial
-    states and running input rates (mg/h).
+    states and running input rates (mg/h). ``differentiable`` is False where amounts of events depend on
+    the parameters (steady states set as numbers): tangents would lack that part.
     """
 
     P: Floats
@@ -65,6 +66,7 @@ class Batch:
     y0: Floats
     rec_ev: NDArray[np.int64]
     r0: Floats
+    differentiable: bool = True
 
     @property
     def n(self) -> int:
@@ -133,7 +135,9 @@ def pack(
     regimens : doses of each run. times : sorted output times (h) of each run.
     state0 : (n_runs, n_states) initial states; default the model's.
     segment_times : start times (h) of each run's segments; default [0.].
-    rate0 : (n_runs, n_states) input rates (mg/h) that run at the start; default none.
+    rate0 : (n_runs, n_states) input rates (mg/h) that run at the start; default none. With it the run
+        resumes an earlier one: ``final_state`` and ``final_rate`` of that one, the whole regimen again; doses
+        before the start have been given, and infusions that began before it only end.
 
     Raises
     ------
@@ -141,17 +145,18 @@ def pack(
     """
     events: list[list[tuple[float, int, float, int]]] = []
     for k, regimen in enumerate(regimens):
+        start = 0.0 if segment_times is None else float(np.asarray(segment_times[k])[0])
+        early = [d.time for d in regimen if d.time < start]
+        if early and rate0 is None:
+            raise ValueError(f"run {k}: dose at {early[0]} h lies before the start at {start} h")
         items: list[tuple[float, int, float, int]] = []
         for d in regimen:
             s = model.dose_state(d.route)
+            parts = [(d.time, s, d.amount, 0)]
             if d.duration > 0:
-                items += [(d.time, s, d.amount / d.duration, 1), (d.time + d.duration, s, -d.amount / d.duration, 1)]
-            else:
-                items.append((d.time, s, d.amount, 0))
-        start = 0.0 if segment_times is None else float(np.asarray(segment_times[k])[0])
-        early = [d.time for d in regimen if d.time < start]
-        if early:
-            raise ValueError(f"run {k}: dose at {early[0]} h lies before the start at {start} h")
+                rate = d.amount / d.duration
+                parts = [(d.time, s, rate, 1), (d.time + d.duration, s, -rate, 1)]
+            items += [part for part in parts if part[0] >= start]
         events.append(sorted(items))
     return pack_events(model, parameters, events, times, None, state0, segment_times, rate0)
 
@@ -323,5 +328,15 @@ def simulate_with_sensitivities(
     form: str = "native",
     threads: int = 1,
 ) -> Trajectories:
-    """Solve (Rodas5P) with exact tangents of the discrete solution with respect to ``model.sensitivities``."""
+    """Solve (Rodas5P) with exact tangents of the discrete solution with respect to ``model.sensitivities``.
+
+    Raises
+    ------
+    ValueError : the batch sets steady states as numbers, through which no tangents pass.
+    """
+    if not batch.differentiable:
+        raise ValueError(
+            "tangents do not pass through steady-state rows (SS 1 or 2), whose states are set as numbers: "
+            "give the doses that lead to the steady state"
+        )
     return _rosenbrock(model, batch, True, rtol, atol, form, threads)

@@ -21,8 +21,9 @@ from pharmtwin.core.exposure import NG_ML, QUANTILES, Scenario, summarise
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.crosscheck import crosscheck
+from pharmtwin.engine.failures import note_failures, require_some
 from pharmtwin.engine.run import Dose, pack, simulate
-from pharmtwin.tables import records
+from pharmtwin.tables import records, schema
 
 Floats = NDArray[np.float64]
 POPULATION = ("population_M", "population_F")  # ids of the reference bodies
@@ -99,9 +100,17 @@ def models_of(inputs: Inputs, twin_id: str) -> list[str]:
 
 
 def predict_scenarios(
-    inputs: Inputs, twins: Sequence[str], scenarios: Sequence[Scenario], settings: Settings, stage: str
+    inputs: Inputs,
+    twins: Sequence[str],
+    scenarios: Sequence[Scenario],
+    settings: Settings,
+    stage: str,
+    audit: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Tables ``exposure``, ``profiles`` and ``solver_check`` of some twins (or of ``population``)."""
+    """Tables ``exposure``, ``profiles`` and ``solver_check`` of some twins (or of ``population``).
+
+    Where Rodas5P solves, these twins are audited by CVODE: all if ``audit``, else a share of them.
+    """
     model, n = whole_body(), settings.draws
     exposure, profiles, checks = [], [], []
     for twin_id in twins:
@@ -111,13 +120,15 @@ def predict_scenarios(
                 times = scenario.times()
                 batch = pack(model, P, [scenario.doses()] * n, [times] * n)
                 solved = simulate(model, batch, engine=settings.engine, rtol=settings.rtol)
+                name = f"{twin_id}/{scenario.name}/{kind}"
+                labels = [f"{name}/draw{k}" for k in range(n)]
+                checks.append(note_failures(model, batch, solved, labels, stage))
+                require_some(checks[-1], n, f"twin {twin_id} in scenario {scenario.name} ({kind})")
                 e, p = summarise(twin_id, scenario, kind, times, solved)
                 exposure += e
                 profiles += p
-                name = f"{twin_id}/{scenario.name}/{kind}"
                 rng = generator(settings.master_seed, "crosscheck", name)
-                if settings.engine != "cvode" and rng.random() < settings.crosscheck_fraction * n:
-                    labels = [f"{name}/draw{k}" for k in range(n)]
+                if settings.engine != "cvode" and (audit or rng.random() < settings.crosscheck_fraction * n):
                     checks.append(
                         crosscheck(
                             model,
@@ -155,11 +166,12 @@ def predict_samples(
         P, sigma = parameter_draws(inputs, twin_id, kind, n, settings.master_seed)
         batch = pack(model, P, [given] * n, [fine] * n)
         solved = simulate(model, batch, engine="rosenbrock", rtol=settings.rtol)
-        good = np.flatnonzero(solved.flag == 0)
-        if not len(good):
-            raise RuntimeError(f"all solves of twin {twin_id} at its samples failed ({kind})")
-        curves = np.array([solved.of(int(k))[:, 0] for k in good]) * NG_ML
         name = f"{twin_id}/samples/{kind}"
+        labels = [f"{name}/draw{k}" for k in range(n)]
+        checks.append(note_failures(model, batch, solved, labels, stage))
+        require_some(checks[-1], n, f"twin {twin_id} at its samples ({kind})")
+        good = np.flatnonzero(solved.flag == 0)
+        curves = np.array([solved.of(int(k))[:, 0] for k in good]) * NG_ML
         noise = generator(settings.master_seed, "residual", name).standard_normal((len(good), len(at)))
         observed = curves[:, at] * np.exp(sigma[good][:, None] * noise)
         lo, mid, hi = np.quantile(observed, [0.05, 0.5, 0.95], axis=0)
@@ -179,7 +191,7 @@ def predict_samples(
                 model,
                 batch,
                 solved,
-                [f"{name}/draw{k}" for k in range(n)],
+                labels,
                 stage=stage,
                 rng=generator(settings.master_seed, "crosscheck", name),
                 fraction=settings.crosscheck_fraction,
@@ -191,5 +203,5 @@ def predict_samples(
 
 def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
     kept = [f for f in frames if len(f)]
-    columns = ["stage", "run", "state", "max_relative_difference", "limit", "passed"]
+    columns = schema("solver_check").names
     return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame({c: [] for c in columns})

@@ -17,6 +17,7 @@ from pharmtwin.core.regimen import regimen
 from pharmtwin.pbpk.predict import Inputs, Settings, predict_samples, predict_scenarios
 from pharmtwin.tables import read_table, schema
 
+AUDITED = 3  # twins of a bucket whose runs are always audited
 SAMPLE_DRAWS = 400  # draws behind predictive intervals at the twins' own samples
 
 
@@ -61,7 +62,7 @@ def predict_bucket(
     twins = [t for t in inputs.base if not t.startswith("population_")]
     tables: dict[str, list[pd.DataFrame]] = {n: [] for n in ("exposure", "profiles", "predictions", "solver_check")}
     for k, twin in enumerate(twins, start=1):
-        exposure, profiles, checks = predict_scenarios(inputs, [twin], scenarios, settings, stage)
+        exposure, profiles, checks = predict_scenarios(inputs, [twin], scenarios, settings, stage, audit=k <= AUDITED)
         tables["exposure"].append(exposure)
         tables["profiles"].append(profiles)
         tables["solver_check"].append(checks)

@@ -17,7 +17,7 @@ from pharmtwin.facts import sha256_file
 from pharmtwin.workflow.plan import REPOSITORY, make_plan
 
 PACKAGES = (
-    "numpy", "scipy", "pandas", "pyarrow", "numba", "llvmlite", "sympy", "scikit-sundae", "pymc", "pytensor", "arviz",
+    "numpy", "scipy", "pandas", "pyarrow", "numba", "llvmlite", "scikit-sundae", "python-libsbml", "pymc", "pytensor", "arviz",
     "nutpie", "SALib", "cyvcf2", "pysam", "snakemake", "plotly",
 )  # fmt: skip
 CODE = ("Snakefile", "rules", "scripts", "src/pharmtwin", "requirements.lock", "pyproject.toml")
