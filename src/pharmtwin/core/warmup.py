@@ -18,11 +18,12 @@ def warm_up(name: str) -> dict[str, object]:
     batch = pack(model, [np.ones(len(model.parameters))], [[Dose(0.0, 1.0)]], [np.array([0.5, 1.0])])
     simulate_with_sensitivities(model, batch)
     simulate(model, batch, engine="rosenbrock")
-    simulate(model, batch, engine="cvode")
+    solved = simulate(model, batch, engine="cvode")
     return {
         "model": name,
         "states": len(model.states),
         "parameters": len(model.parameters),
         "description": model.digest,
         "compiled": source_key(model),
+        "cvode": solved.path,
     }

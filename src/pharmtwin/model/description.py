@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import keyword
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -231,6 +233,29 @@ def _unique(kind: str, found: list[tuple[str, str]]) -> None:
         owner[name] = module
 
 
+def _check_names(modules: list[Module]) -> None:
+    """Names can be used in expressions, ``time`` stays the clock, initial values are numbers."""
+    for m in modules:
+        parts: tuple[State | Parameter | Definition | Flux, ...] = (*m.states, *m.parameters, *m.definitions, *m.fluxes)
+        for part in parts:
+            if not part.name.isidentifier() or keyword.iskeyword(part.name):
+                raise ModelError(f"{part.name!r} of module {m.name!r} cannot be a name in expressions")
+            if part.name == TIME and not isinstance(part, State):
+                raise ModelError(f"module {m.name!r} calls something {TIME!r}, which is the name of time")
+        for s in m.states:
+            if not math.isfinite(s.initial):
+                raise ModelError(f"state {s.name!r} of module {m.name!r} starts at {s.initial}")
+        variable = {s.name for s in m.states} | {TIME}
+        for f in m.fluxes:
+            for end, c in f.changes:
+                used = sorted(names(str(c)) & variable)
+                if used:
+                    where = f"flux {f.name!r} of module {m.name!r}"
+                    raise ModelError(
+                        f"the coefficient of {end!r} in {where} uses {used}: it may depend on parameters only"
+                    )
+
+
 def _check_ports(modules: list[Module], unit_of: dict[str, str]) -> None:
     """Every port is provided in the unit it counts on, and nothing foreign is used without one."""
     for m in modules:
@@ -282,9 +307,10 @@ def _check_flux(m: Module, flux: Flux, by_name: dict[str, State]) -> None:
     touched = [(by_name[end], c) for end, c in flux.changes]
     if not any(s.conserved for s, _ in touched):
         return
-    numbers = [c for _, c in touched if isinstance(c, float | int)]
-    closed = len(numbers) == len(touched) and abs(sum(numbers)) < 1e-12
-    if not (closed and all(s.conserved for s, _ in touched)):
+    a = Algebra()
+    symbols = {n: a.symbol(n, "p") for _, c in touched for n in names(str(c))}
+    left = a.value(a.add(*(a.read(str(c), symbols) for _, c in touched)))
+    if left is None or abs(left) > 1e-12 or not all(s.conserved for s, _ in touched):
         raise ModelError(f"flux {flux.name!r} of module {m.name!r} would create or destroy mass")
 
 
@@ -300,6 +326,8 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
     ------
     ModelError : dangling or mismatched port, doubly declared name, circular definition, unknown symbol.
     """
+    _check_names(modules)
+    _unique("observable", [(name, o) for o in observables])
     states = [(m.name, s.name, s.unit) for m in modules for s in m.states]
     parameters = [(m.name, p.name, p.unit) for m in modules for p in m.parameters]
     defined = [(m.name, d.name, d.unit) for m in modules for d in m.definitions]

@@ -17,8 +17,8 @@ from pharmtwin.facts import sha256_file
 from pharmtwin.workflow.plan import REPOSITORY, make_plan
 
 PACKAGES = (
-    "numpy", "scipy", "pandas", "pyarrow", "numba", "llvmlite", "scikit-sundae", "python-libsbml", "pymc", "pytensor", "arviz",
-    "nutpie", "SALib", "cyvcf2", "pysam", "snakemake", "plotly",
+    "numpy", "scipy", "pandas", "pyarrow", "numba", "llvmlite", "scikit-sundae", "python-libsbml", "pymc", "pytensor",
+    "arviz", "nutpie", "SALib", "cyvcf2", "pysam", "snakemake", "plotly",
 )  # fmt: skip
 CODE = ("Snakefile", "rules", "scripts", "src/pharmtwin", "requirements.lock", "pyproject.toml")
 SUFFIXES = {".py", ".smk", ".yaml", ".lock", ".toml", ".j2", ".css", ".js", ""}
@@ -86,6 +86,7 @@ def manifest(config: Mapping[str, Any], folder: Path, made: list[str]) -> dict[s
         "facts": [_entry(p, REPOSITORY) for p in _files(REPOSITORY / "resources")],
         "code": code,
         "outputs": outputs,
+        "solver": {p.stem: json.loads(p.read_text(encoding="utf-8"))["cvode"] for p in _files(folder / "compile")},
         "software": {"pharmtwin": __version__, **{p: metadata.version(p) for p in PACKAGES}},
         "seed_rule": "numpy SeedSequence([master_seed, sha256(stage)[:8], sha256(name)[:8]])",
     }
@@ -134,7 +135,7 @@ def compare(one: Path, other: Path) -> list[str]:
         problems += [f"{section}: {k} only in {one}" for k in sorted(first.keys() - second.keys())]
         problems += [f"{section}: {k} only in {other}" for k in sorted(second.keys() - first.keys())]
         problems += [f"{section}: {k} differs" for k in sorted(first.keys() & second.keys()) if first[k] != second[k]]
-    for key in ("config", "software", "study", "data_kind"):
+    for key in ("config", "software", "study", "data_kind", "solver"):
         if a[key] != b[key]:
             problems.append(f"{key} differs")
     return problems

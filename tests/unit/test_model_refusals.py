@@ -1,0 +1,44 @@
+"""Descriptions that look harmless and are not: each is refused, naming the culprit."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pharmtwin.model.description import Definition, Flux, ModelError, Module, Parameter, State, compose
+
+A = State("A", "mg", "amount", conserved=True)
+B = State("B", "mg", "amount", conserved=True)
+K = Parameter("k", "1/h", "rate")
+
+
+def module(*fluxes: Flux, states: tuple[State, ...] = (A, B), definitions: tuple[Definition, ...] = ()) -> Module:
+    return Module("m", states=states, parameters=(K,), definitions=definitions, fluxes=fluxes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (module(Flux("f", "k*A", "mg/h", stoichiometry=(("A", "-B"), ("B", "B")))), "'B'"),
+        (module(Flux("f", "k*A", "mg/h", stoichiometry=(("A", "-time"), ("B", "time")))), "time"),
+        (module(Flux("f", "k*A", "mg/h", stoichiometry=(("A", "-k"), ("B", "2*k")))), "create or destroy"),
+        (module(states=(State("A-b", "mg", "amount"),)), "A-b"),
+        (module(states=(State("lambda", "mg", "amount"),)), "lambda"),
+        (module(states=(State("A", "mg", "amount", math.nan),)), "'A'"),
+        (module(definitions=(Definition("time", "k", "h", "not the clock"),)), "time"),
+    ],
+)
+def test_refused(wrong: Module, named: str) -> None:
+    with pytest.raises(ModelError, match=named):
+        compose("wrong", [wrong], [])
+
+
+def test_an_observable_is_asked_for_once() -> None:
+    with pytest.raises(ModelError, match="'A'"):
+        compose("twice", [module(Flux("f", "k*A", "mg/h", "A", "B"))], ["A", "A"])
+
+
+def test_formulas_that_balance_are_accepted() -> None:
+    model = compose("balanced", [module(Flux("f", "A", "mg/h", stoichiometry=(("A", "-k/2"), ("B", "0.5*k"))))], ["A"])
+    assert model.state_names == ["A", "B"]
