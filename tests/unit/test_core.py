@@ -28,7 +28,7 @@ from pharmtwin.core.drug import REQUIRED, Drug, DrugFileError, known_drugs, load
 from pharmtwin.core.exposure import GRID_POINTS, Scenario, interval_metrics, log_quantiles, scenarios_of, summarise
 from pharmtwin.core.seeds import generator, seed_sequence
 from pharmtwin.core.whole_body import INDIVIDUAL, PORTAL, SYSTEMIC, whole_body
-from pharmtwin.engine.run import Trajectories, pack, simulate
+from pharmtwin.engine.run import N_STATS, Trajectories, pack, simulate
 from pharmtwin.pbpk.predict import POPULATION, Inputs, models_of, parameter_draws
 from pharmtwin.tables import conform
 
@@ -331,7 +331,8 @@ def test_summary_counts_failed_draws_and_never_fills_them() -> None:
     values[3 * n : 4 * n] = np.nan  # draw 3 failed
     flag = np.zeros(11, dtype=np.int64)
     flag[3] = 3
-    solved = Trajectories(values, np.arange(12) * n, np.zeros((11, 1)), flag, flag)
+    nothing, stat = np.zeros((11, 1)), np.zeros((11, N_STATS))
+    solved = Trajectories(values, np.arange(12) * n, nothing, nothing, flag, stat)
     exposure, profiles = summarise("t", s, "covariates", t, solved)
     left = np.delete(level, 3) * 1000
     frame = conform("exposure", pd.DataFrame(exposure)).set_index("metric")
@@ -340,13 +341,8 @@ def test_summary_counts_failed_draws_and_never_fills_them() -> None:
     assert frame.loc["AUCtau", "hi90"] == pytest.approx(24 * np.quantile(left, 0.95))
     assert conform("profiles", pd.DataFrame(profiles)).q05.iloc[0] == pytest.approx(np.quantile(left, 0.05))
     with pytest.raises(RuntimeError, match="all 11 solves of twin t in scenario s"):
-        summarise(
-            "t",
-            s,
-            "covariates",
-            t,
-            Trajectories(values * np.nan, np.arange(12) * n, solved.final_state, flag + 3, flag),
-        )
+        gone = Trajectories(values * np.nan, np.arange(12) * n, nothing, nothing, np.full(11, 3), stat)
+        summarise("t", s, "covariates", t, gone)
 
 
 def test_scenarios_and_quantiles() -> None:

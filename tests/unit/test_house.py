@@ -32,6 +32,7 @@ LOWER = {"files", "", "findings", "tables", "units", "facts"}
 ALLOWED = {
     **{stage: {"core", "model", "engine"} | LOWER for stage in STAGES},
     "core": {"model", "engine"} | LOWER,
+    "exchange": {"model", "engine"} | LOWER,
     "engine": {"model"} | LOWER,
     "model": LOWER,
     "tables": LOWER,

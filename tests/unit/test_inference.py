@@ -372,6 +372,19 @@ def test_samples_that_say_nothing_leave_the_prior_weights(alone: tuple[FitData, 
     np.testing.assert_allclose(responsibilities(data, draws, kernel)[0], [[0.3, 0.7]], rtol=1e-6)
 
 
+def test_a_failed_solve_of_a_kept_draw_is_named(data: FitData, op: SolveOp, caplog: pytest.LogCaptureFixture) -> None:
+    """Twin, component and draw in the log; the others keep their probabilities."""
+    log_x = np.tile(np.log(PRIORS.typical), (2, 2, 1))
+    log_x[1, 0, INDIVIDUAL.index("f_other")] = np.nan  # amber, whose genotype is unsure, in the second draw
+    draws = Draws(np.zeros((2, 4)), np.tile(PRIORS.omega, (2, 1)), np.full(2, 0.3), log_x)
+    with caplog.at_level("WARNING"):
+        by_draw, n_failed = responsibilities(data, draws, op.kernel, 1e-9)
+    assert n_failed == 2 and np.isfinite(by_draw[0]).all() and by_draw[1, 2] == 1.0
+    said = [r.getMessage() for r in caplog.records]
+    assert [s.split(" - ")[0] for s in said] == ["amber/AS=0.5/draw1", "amber/AS=2/draw1"]
+    assert all("parameter f_other is nan" in s for s in said)
+
+
 # ---------------------------------------------------------------- whitening
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-import sympy as sp
+from program_fixture import Interpreted
 
 from pharmtwin.core.whole_body import ACCOUNTS, whole_body
 from pharmtwin.model.description import (
@@ -46,16 +47,74 @@ def test_equations_of_a_composed_model() -> None:
         needs=(Port("C", "mg/L"),),
     )
     model = build(effect, observables=("C", "R", "I"), sensitivities=("IC50", "k"))
-    A, k, V, R, kdeg, IC50 = sp.symbols("A k V R kdeg IC50", real=True)
     assert model.state_names == ["A", "A_out", "R"]
     assert model.parameter_names == ["k", "V", "kdeg", "IC50"]
     assert model.observable_names == ["C", "R", "I"]
     assert model.sensitivities == ("IC50", "k")
-    expected = (-k * A, k * A, kdeg * (1 - (A / V) / (IC50 + A / V)) - kdeg * R)
-    for got, want in zip(model.rhs, expected, strict=True):
-        assert sp.simplify(got - want) == 0
-    assert sp.simplify(model.observable_exprs[2] - A / (IC50 * V + A)) == 0
-    assert sp.simplify(model.rhs[0] + model.rhs[1]) == 0
+    code = Interpreted(model)
+    for seed in range(3):
+        A, A_out, R, k, V, kdeg, IC50 = np.random.default_rng(seed).lognormal(0.0, 1.0, 7)
+        y, p = np.array([A, A_out, R]), np.array([k, V, kdeg, IC50])
+        inhibited = A / (IC50 * V + A)
+        np.testing.assert_allclose(code.rates(y, p), [-k * A, k * A, kdeg * (1 - inhibited) - kdeg * R], rtol=1e-13)
+        np.testing.assert_allclose(code.observed(y, p), [A / V, R, inhibited], rtol=1e-13)
+
+
+def test_definitions_stand_after_what_they_use() -> None:
+    late = Module(
+        "late",
+        definitions=(
+            Definition("c", "a + b", "1", ""),
+            Definition("a", "2*b", "1", ""),
+            Definition("b", "C*k*V", "mg*L/h", ""),
+        ),
+        needs=(Port("C", "mg/L"), Port("k", "1/h"), Port("V", "L")),
+    )
+    model = compose("late", [late, CENTRAL], ["c"])
+    order = [d.name for d in model.definitions]
+    assert sorted(order) == ["C", "a", "b", "c"] and order.index("C") < order.index("b") < order.index("a")
+    assert order[-1] == "c"
+    seen = Interpreted(model).observed(np.array([5.0, 0.0]), np.array([0.3, 7.0]))
+    np.testing.assert_allclose(seen, [3 * (5.0 / 7.0) * 0.3 * 7.0], rtol=1e-14)
+
+
+BINDING = Module(
+    name="binding",
+    states=tuple(State(s, "nmol", "free drug, receptor, complex") for s in ("D", "B", "DB")),
+    parameters=(Parameter("kon", "1/nmol/h", ""), Parameter("koff", "1/h", ""), Parameter("n", "1", "sites")),
+    fluxes=(
+        Flux("on", "kon*D*B", "nmol/h", stoichiometry=(("D", "-n"), ("B", -1), ("DB", 1.0))),
+        Flux("off", "koff*DB", "nmol/h", stoichiometry=(("D", "n"), ("B", 1), ("DB", -1.0))),
+    ),
+)
+
+
+def test_stoichiometry_replaces_source_and_target() -> None:
+    """Numbers and expressions in parameters, on three states at once; their tangents too."""
+    model = compose("binding", [BINDING], ["DB"], ("n", "kon"))
+    code = Interpreted(model)
+    y, p = np.array([3.0, 2.0, 0.5]), np.array([0.7, 0.2, 2.5])
+    net = 0.7 * 3.0 * 2.0 - 0.2 * 0.5
+    np.testing.assert_allclose(code.rates(y, p), [-2.5 * net, -net, net], rtol=1e-14)
+    rows = np.zeros(6)
+    code.run("rhs_dp", y, code.constants(p), rows)
+    expected = [[-net, -2.5 * 6.0], [0.0, -6.0], [0.0, 6.0]]
+    np.testing.assert_allclose(rows.reshape(3, 2), expected, rtol=1e-14, atol=1e-15)
+    ends = Flux("ends", "k*A", "mg/h", "A", "A_out")
+    assert ends.changes == (("A", -1.0), ("A_out", 1.0)) and Flux("made", "1", "1/h", None, "A").changes == (
+        ("A", 1.0),
+    )
+
+
+def test_a_model_that_uses_time_gets_it_as_its_last_state() -> None:
+    wave = Module("wave", states=(State("x", "1", ""),), fluxes=(Flux("f", "sin(time)", "1/h", None, "x"),))
+    model = compose("wave", [wave, CENTRAL], ["x", "time"])
+    assert model.state_names == ["x", "A", "A_out", "time"] and model.states[-1].unit == "h"
+    rates = Interpreted(model).rates(np.array([0.0, 2.0, 0.0, 0.8]), np.array([0.5, 10.0]))
+    np.testing.assert_allclose(rates, [np.sin(0.8), -1.0, 1.0, 1.0], rtol=1e-14)
+    assert "time" not in build().state_names
+    indirect = Module("day", definitions=(Definition("day", "floor(time/24)", "1", ""),))
+    assert build(indirect, observables=("day",)).state_names[-1] == "time"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +160,21 @@ def test_equations_of_a_composed_model() -> None:
             ("leak", "mg/min", "mg/h"),
         ),
         (Module("lost", fluxes=(Flux("leak", "1", "mg/h", "A", "A_nowhere"),)), ("leak", "lost", "A_nowhere")),
+        (
+            Module(
+                "doubler",
+                fluxes=(Flux("two", "k*A", "mg/h", stoichiometry=(("A", -1.0), ("A_out", 2.0))),),
+                needs=(Port("k", "1/h"), Port("A", "mg")),
+            ),
+            ("two", "doubler", "create or destroy mass"),
+        ),
+        (
+            Module("odd", fluxes=(Flux("leak", "1", "mg/h", stoichiometry=(("A", "-x"), ("A_out", "x"))),)),
+            ("leak", "odd", "x", "port"),
+        ),
+        (Module("typo", definitions=(Definition("a", "erf(1)", "1", ""),)), ("erf(1)",)),
+        (Module("zero", definitions=(Definition("a", "1/0", "1", ""),)), ("division by zero",)),
+        (Module("torn", definitions=(Definition("a", "(1", "1", ""),)), ("'a'", "torn", "cannot read")),
         (Module("pump", dose_targets=(("im", "A_muscle"),)), ("im", "A_muscle")),
         (Module("pump", dose_targets=(("iv", "A_out"),)), ("iv",)),
     ],
@@ -118,6 +192,11 @@ def test_equations_of_a_composed_model() -> None:
         "mass to nothing",
         "unit of a flux",
         "flux to nowhere",
+        "mass doubled",
+        "coefficient without a port",
+        "unknown function",
+        "division by zero",
+        "torn text",
         "dose to nowhere",
         "route twice",
     ],
@@ -145,6 +224,8 @@ def test_digest_follows_the_description() -> None:
     faster = replace(CENTRAL, fluxes=(Flux("out", "2*k*A", "mg/h", "A", "A_out"),))
     started = replace(CENTRAL, states=(replace(CENTRAL.states[0], initial=1.0), CENTRAL.states[1]))
     assert len({base.digest, build(central=faster).digest, build(central=started).digest}) == 3
+    again = replace(BINDING, fluxes=(replace(BINDING.fluxes[0], stoichiometry=(("D", -1.0),)), BINDING.fluxes[1]))
+    assert compose("b", [BINDING], ["DB"]).digest != compose("b", [again], ["DB"]).digest
 
 
 def test_without_drops_accounts_and_refuses_states_that_matter() -> None:
@@ -153,6 +234,9 @@ def test_without_drops_accounts_and_refuses_states_that_matter() -> None:
     assert set(model.state_names) - set(lean.state_names) == set(ACCOUNTS)
     assert lean.observable_names == ["C_plasma", "E_CYP2D6"]
     assert lean.digest != model.digest
+    y, p = np.linspace(0.1, 2.0, len(model.states)), np.linspace(0.2, 3.0, len(model.parameters))
+    kept = [model.state_names.index(s) for s in lean.state_names]
+    np.testing.assert_allclose(Interpreted(lean).rates(y[kept], p), Interpreted(model).rates(y, p)[kept], rtol=1e-12)
     with pytest.raises(ModelError, match="A_liver"):
         model.without(("A_liver",))
     with pytest.raises(ModelError, match="AUCC"):

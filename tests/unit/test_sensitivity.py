@@ -375,4 +375,6 @@ def test_model_runs_are_the_log_metrics_and_a_failed_one_is_nan(drug: Drug, vect
         np.testing.assert_allclose(Y[k], [np.log(metrics["AUCtau"]), np.log(metrics["Cmax"])], atol=2e-4)
     np.testing.assert_array_equal(Y[1], Y[2])  # the dummy touches nothing
     assert np.isnan(Y[3]).all() and runs.n_failed == 1
-    assert len(runs.checks) == 1 and runs.checks[0].passed.all()
+    failed, checked = runs.checks
+    assert failed.run.tolist() == ["run3"] and "parameter f_other is nan" in failed.failure.iloc[0]
+    assert checked.passed.all() and "run3" not in set(checked.run)

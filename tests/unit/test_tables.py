@@ -139,6 +139,7 @@ def test_a_word_is_no_truth_value() -> None:
             "max_relative_difference": [0.0],
             "limit": [1.0],
             "passed": ["False"],
+            "failure": [None],
         }
     )
     with pytest.raises(TableError, match="passed"):

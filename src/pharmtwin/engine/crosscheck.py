@@ -11,7 +11,6 @@ from pharmtwin.engine.run import Batch, Trajectories, simulate
 from pharmtwin.model.description import Model
 from pharmtwin.tables import schema
 
-
 LEAST = 3  # runs solved twice at least, where there are so many
 
 

@@ -66,7 +66,8 @@ def failures(model: Model, batch: Batch, trajectories: Trajectories, labels: Seq
     """
     if not len(labels) == batch.n == len(trajectories.flag):
         raise ValueError(f"{len(labels)} labels, {batch.n} runs and {len(trajectories.flag)} results do not fit")
-    return [_failure(model, batch, trajectories, int(k), labels[k]) for k in np.flatnonzero(trajectories.flag)]
+    failed = np.flatnonzero(trajectories.flag).tolist()
+    return [_failure(model, batch, trajectories, k, labels[k]) for k in failed]
 
 
 def _failure(model: Model, batch: Batch, solved: Trajectories, k: int, label: str) -> Failure:

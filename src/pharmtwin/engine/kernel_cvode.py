@@ -54,7 +54,7 @@ CVodeSetStopTime = types.ExternalFunction("pharmtwin_sun_CVodeSetStopTime", I32(
 CVodeGetNumSteps = types.ExternalFunction("pharmtwin_sun_CVodeGetNumSteps", I32(I64, I64))
 CVodeGetNumErrTestFails = types.ExternalFunction("pharmtwin_sun_CVodeGetNumErrTestFails", I32(I64, I64))
 CVodeGetLastStep = types.ExternalFunction("pharmtwin_sun_CVodeGetLastStep", I32(I64, I64))
-CVodeGetEstLocalErrors = types.ExternalFunction("pharmtwin_sun_CVodeGetEstLocalErrors", I32(I64, I64))
+CVodeGetErrWeights = types.ExternalFunction("pharmtwin_sun_CVodeGetErrWeights", I32(I64, I64))
 N_VGetArrayPointer = types.ExternalFunction("pharmtwin_sun_N_VGetArrayPointer", I64(I64))
 
 
@@ -125,26 +125,35 @@ def cvode_solve(solver, A, x, b, tolerance):
 
 
 @njit(**JIT)
-def note(mem, vector, n, stat, t, count, reached):
-    """Counters of a run; on failure the last step and the state with the largest local error."""
+def note(mem, stat, count, reached):
+    """Counters of a run: steps, error test failures, time reached, last step."""
+    stat[2] = reached[0]
     CVodeGetNumSteps(mem, count.ctypes.data)
     stat[0] += count[0]
     CVodeGetNumErrTestFails(mem, count.ctypes.data)
     stat[1] += count[0]
-    stat[2] = t
     CVodeGetLastStep(mem, reached.ctypes.data)
     stat[3] = reached[0]
-    if CVodeGetEstLocalErrors(mem, vector) == 0:
-        stat[4] = worst_of(carray(doubles_at(N_VGetArrayPointer(vector)), (n,)))
+
+
+@njit(**JIT)
+def fastest(table, mem, spare, y, q, r, rate):
+    """The state that changes fastest, in units of its tolerance: where a run got stuck. ``rate`` is scratch."""
+    n = table[N]
+    call3(table, RHS, at(y, 0), at(q, 0), at(rate, 0))
+    if CVodeGetErrWeights(mem, spare) == 0:
+        weight = carray(doubles_at(N_VGetArrayPointer(spare)), (n,))
+        for k in range(n):
+            rate[k] = (rate[k] + r[k]) * weight[k]
+    return worst_of(rate)
 
 
 @njit(**JIT)
 def cvode_run(
-    table, mem, vector, spare, y, q, r, P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, rec_ev, out, stat,
+    table, mem, vector, spare, y, q, r, rate, P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, rec_ev, out, stat,
     count, reached,
 ):  # fmt: skip
     """Integrate one run to its last output time (the order of records, segments and events as in solve_run)."""
-    n = table[N]
     n_t, n_ev, n_seg = times.shape[0], ev_t.shape[0], seg_t.shape[0]
     i_out, i_ev, i_seg = 0, 0, 0
     t = seg_t[0]
@@ -177,6 +186,7 @@ def cvode_run(
         if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
             stop = seg_t[i_seg + 1]
         if stop - t > CLOSE * max(1.0, abs(t)):  # CVODE refuses to start on an interval of rounding size
+            reached[0] = t
             flag = CVodeReInit(mem, t, vector)
             if flag == 0:
                 flag = CVodeSetStopTime(mem, stop)
@@ -187,10 +197,9 @@ def cvode_run(
                     i_out += 1
             if flag >= 0:
                 flag = CVode(mem, stop, vector, reached.ctypes.data, NORMAL)
-            t_now = reached[0] if flag >= 0 else t
-            note(mem, spare, n, stat, t_now, count, reached)
+            note(mem, stat, count, reached)
             if flag < 0:
-                stat[5] = flag
+                stat[4], stat[5] = fastest(table, mem, spare, y, q, r, rate), flag
                 return CVODE_FAILED
         t = stop
     stat[5] = i_ev
@@ -233,6 +242,7 @@ def cvode_entry(
     y = carray(doubles_at(N_VGetArrayPointer(vector)), (n,))
     q = carray(doubles_at(user[U_Q]), (1,))
     r = carray(doubles_at(user[U_R]), (n,))
+    rate = carray(doubles_at(user[U_M]), (n,))  # of no more use once a run has failed; the LU has n slots at least
     count = carray(integers_at(user[U_SIZE]), (1,))
     reached = carray(doubles_at(user[U_SIZE + 1]), (1,))
     for k in range(first_run, last_run):
@@ -243,7 +253,7 @@ def cvode_entry(
             y[i] = y0[k, i]
             r[i] = r0[k, i]
         flag[k] = cvode_run(
-            table, mem, vector, spare, y, q, r, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d],
+            table, mem, vector, spare, y, q, r, rate, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d],
             ev_kind[c:d], times[e:f], rec_ev[e:f], out[e:f], stat[k], count, reached,
         )  # fmt: skip
         for i in range(n):

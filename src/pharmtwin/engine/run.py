@@ -9,6 +9,7 @@ final state so that a run can be resumed. Records at the time of a dose are take
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -152,6 +153,8 @@ def pack(
         items: list[tuple[float, int, float, int]] = []
         for d in regimen:
             s = model.dose_state(d.route)
+            if not 0.0 <= d.duration < math.inf:
+                raise ValueError(f"run {k}: dose at {d.time} h has a duration of {d.duration} h; 0 is a bolus")
             parts = [(d.time, s, d.amount, 0)]
             if d.duration > 0:
                 rate = d.amount / d.duration
@@ -189,6 +192,8 @@ def pack_events(
         ev_t = np.array([e[0] for e in own], dtype=float)
         if np.any(np.diff(times[k]) < 0) or np.any(np.diff(ev_t) < 0) or np.any(np.diff(starts[k]) <= 0):
             raise ValueError(f"run {k}: output times, events or segments are not sorted")
+        if not all(np.isfinite(x).all() for x in (times[k], ev_t, starts[k])):
+            raise ValueError(f"run {k}: a time is not finite: output times, events or segments")
         if len(ev_t) and ev_t[0] < starts[k][0]:
             raise ValueError(f"run {k}: event at {ev_t[0]} h lies before the start at {starts[k][0]} h")
         if len(times[k]) and times[k][0] < starts[k][0]:
@@ -200,6 +205,12 @@ def pack_events(
             if before.shape != np.shape(times[k]) or np.any(before > latest) or np.any(np.diff(before) < 0):
                 raise ValueError(f"run {k}: a record is placed after an event that lies later, or out of order")
         after.append(before)
+        wrong = [e for e in own if not (0 <= e[1] < n_s and e[3] in (0, 1, 2, 3) and math.isfinite(e[2]))]
+        if wrong:
+            raise ValueError(
+                f"run {k}: event (time, state, amount, kind) {wrong[0]}: states are 0 to {n_s - 1}, "
+                "kinds 0 to 3, amounts finite"
+            )
     flat = [e for own in events for e in own]
     column = lambda i, dtype: np.array([e[i] for e in flat], dtype=dtype)  # noqa: E731
     y0 = np.tile(initial_state(model), (n, 1)) if state0 is None else np.array(state0, dtype=float)

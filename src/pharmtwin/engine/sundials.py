@@ -23,14 +23,14 @@ from pharmtwin.engine.kernels import kernel
 PREFIX = "pharmtwin_sun_"
 CALLED = (
     "CVode", "CVodeReInit", "CVodeSetStopTime", "CVodeGetNumSteps", "CVodeGetNumErrTestFails", "CVodeGetLastStep",
-    "CVodeGetEstLocalErrors", "N_VGetArrayPointer",
+    "CVodeGetErrWeights", "N_VGetArrayPointer",
 )  # fmt: skip
 SET_UP = (
     "SUNContext_Create", "SUNContext_Free", "SUNContext_ClearErrHandlers", "N_VNew_Serial", "N_VDestroy",
     "SUNDenseMatrix", "SUNMatDestroy", "SUNLinSol_Dense", "SUNLinSolNewEmpty", "SUNLinSolFree", "SUNLinSolFreeEmpty",
     "SUNLinSolGetType_Dense", "SUNLinSolSetup_Dense", "SUNLinSolSolve_Dense", "CVodeCreate", "CVodeInit",
     "CVodeSVtolerances", "CVodeSetUserData", "CVodeSetLinearSolver", "CVodeSetLinSysFn", "CVodeSetMaxNumSteps",
-    "CVodeFree", "SUNDIALSGetVersionNumber",
+    "CVodeSetMaxHnilWarns", "CVodeFree", "SUNDIALSGetVersionNumber",
 )  # fmt: skip
 BDF = 2
 N_OPERATIONS = 14  # function pointers that a SUNLinearSolver holds at least
@@ -170,6 +170,7 @@ class Solver:
         lib.call("CVodeSetLinearSolver", mem, self._linear, self._matrix)
         lib.call("CVodeSetLinSysFn", mem, ctypes.c_void_p(code["cvode_linear_system"]))
         lib.call("CVodeSetMaxNumSteps", mem, ctypes.c_long(max_steps))
+        lib.call("CVodeSetMaxHnilWarns", mem, ctypes.c_int(-1))  # no words on the terminal: flags tell
 
     def __enter__(self) -> Solver:
         return self

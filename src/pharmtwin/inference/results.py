@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,14 @@ from scipy.stats import norm
 from pharmtwin.core.draws import Population
 from pharmtwin.core.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.core.seeds import generator
-from pharmtwin.core.whole_body import INDIVIDUAL
+from pharmtwin.core.whole_body import INDIVIDUAL, whole_body_for_fit
+from pharmtwin.engine.crosscheck import subset
+from pharmtwin.engine.failures import note_failures
+from pharmtwin.engine.run import simulate_with_sensitivities
 from pharmtwin.inference.data import MG_PER_L, FitData
 from pharmtwin.inference.population import LABELS, Draws, natural
+
+log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 LIMIT_RHAT, LIMIT_ESS, LIMIT_BFMI = 1.01, 400.0, 0.3
@@ -102,8 +108,34 @@ def diagnostics(idata: Any, table: pd.DataFrame, n_failed: int, cut: dict[str, f
     )
 
 
-def responsibilities(data: FitData, draws: Draws, kernel: Any) -> tuple[Floats, int]:
-    """Posterior probability of each run (twin and component) for each draw: (n_draws, n_runs); failed solves."""
+def log_failed_runs(data: FitData, x: Floats, runs: NDArray[np.int64], draw: int, rtol: float) -> None:
+    """Name runs whose solve failed in a kept draw; solved again for time, state and step size.
+
+    x (n_runs, n_individual) individual parameters of the draw; runs : the failed ones.
+    """
+    model, batch = whole_body_for_fit(), subset(data.batch, runs.tolist())
+    P = batch.P.copy()
+    columns = [model.parameter_names.index(p) for p in INDIVIDUAL]
+    for i, k in enumerate(runs):
+        P[batch.seg_0[i] : batch.seg_0[i + 1], columns] = x[k]
+    batch = replace(batch, P=P)
+    labels = []
+    for k in runs:
+        twin = data.twins[data.twin_of_run[k]]
+        component = twin.names[int(k - np.flatnonzero(data.twin_of_run == data.twin_of_run[k])[0])]
+        labels.append(f"{twin.twin_id}/{component}/draw{draw}")
+    again = simulate_with_sensitivities(model, batch, rtol=rtol)
+    note_failures(model, batch, again, labels, "fit")
+    for label, flag in zip(labels, again.flag, strict=True):
+        if flag == 0:
+            log.warning("%s - solve failed in the fit, but not when it was repeated at rtol %g", label, rtol)
+
+
+def responsibilities(data: FitData, draws: Draws, kernel: Any, rtol: float = 1e-6) -> tuple[Floats, int]:
+    """Posterior probability of each run (twin and component) for each draw: (n_draws, n_runs); failed solves.
+
+    Failed solves are logged by name; ``rtol`` is the tolerance at which they are repeated for that.
+    """
     from pharmtwin.inference.laplace import ACTIVITY
 
     n_runs, failures = len(data.twin_of_run), 0
@@ -113,6 +145,8 @@ def responsibilities(data: FitData, draws: Draws, kernel: Any) -> tuple[Floats, 
         x[:, ACTIVITY] *= data.activity
         concentration, _, failed = kernel(x)
         failures += failed
+        if failed:
+            log_failed_runs(data, x, np.unique(data.run_of_obs[~np.isfinite(concentration)]), d, rtol)
         residual = (data.log_observed - np.log(concentration * MG_PER_L)) / draws.sigma[d]
         log_lik = data.log_weight + np.bincount(data.run_of_obs, -0.5 * residual**2, minlength=n_runs)
         for i in range(len(data.twins)):
@@ -122,14 +156,25 @@ def responsibilities(data: FitData, draws: Draws, kernel: Any) -> tuple[Floats, 
 
 
 def tabulate(
-    idata: Any, data: FitData, priors: PopulationPriors, kernel: Any, *, n_keep: int, master: int, max_depth: int = 10
+    idata: Any,
+    data: FitData,
+    priors: PopulationPriors,
+    kernel: Any,
+    *,
+    n_keep: int,
+    master: int,
+    max_depth: int = 10,
+    rtol: float = 1e-6,
 ) -> FitTables:
-    """All tables from the posterior; ``n_keep`` evenly spaced joint draws go on to the later stages."""
+    """All tables from the posterior; ``n_keep`` evenly spaced joint draws go on to the later stages.
+
+    ``kernel`` solves at its own tolerance; ``rtol`` is that of a repetition of failed solves.
+    """
     table = summary(idata, priors)
     every = natural(idata.posterior, priors)
     keep = np.linspace(0, len(every.sigma) - 1, n_keep).round().astype(int)
     kept = Draws(every.theta[keep], every.omega[keep], every.sigma[keep], every.log_x[keep])
-    share, failed = responsibilities(data, kept, kernel)
+    share, failed = responsibilities(data, kept, kernel, rtol)
     twin_rows, genotype_rows, draw_frames = [], [], []
     for i, twin in enumerate(data.twins):
         runs = np.flatnonzero(data.twin_of_run == i)

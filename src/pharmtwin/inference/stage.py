@@ -52,7 +52,7 @@ def fit_study(
         target_accept=float(options["target_accept"]), cores=cores, seed=seed,
     )  # fmt: skip
     posterior = sample(model, settings)
-    tables = tabulate(posterior, data, priors, op.kernel, n_keep=N_KEPT, master=master)
+    tables = tabulate(posterior, data, priors, op.kernel, n_keep=N_KEPT, master=master, rtol=float(options["rtol"]))
     for row in tables.diagnostics.itertuples():
         log.info("%s = %g (%s): %s", row.check, row.value, row.limit, "passed" if row.passed else "NOT PASSED")
     return tables, posterior

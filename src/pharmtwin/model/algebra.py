@@ -97,6 +97,8 @@ class Algebra:
 
     def _expr(self, level: int, terms: Mapping[Monomial, float | Expr]) -> Expr:
         kept = [(m, c) for m, c in terms.items() if not (c == 0.0 if isinstance(c, float) else not c.terms)]
+        if any(isinstance(c, float) and not math.isfinite(c) for _, c in kept):
+            raise ExpressionError("a number leaves the range of numbers")
         kept.sort(key=lambda t: [(a.order, e) for a, e in t[0]])
         key = (
             level,
@@ -244,6 +246,8 @@ class Algebra:
             return self.power(args[0], 0.5)
         if name == "select" and values[0] is not None:
             return args[1] if values[0] != 0.0 else args[2]
+        if name == "select" and args[1] is args[2]:
+            return args[1]
         frees = [self.free(a) for a in args]
         symbols = frozenset().union(*(a.symbols for a in args))
         if all(f is not None for f in frees):
@@ -258,6 +262,8 @@ class Algebra:
         """The expression that a text says; raises ExpressionError naming what it does not know."""
         try:
             return self._read(parse(text), symbols)
+        except OverflowError:
+            raise ExpressionError(f"a number leaves the range of numbers in {text!r}") from None
         except ExpressionError as error:
             raise ExpressionError(f"{error} in {text!r}" if repr(text) not in str(error) else str(error)) from None
 
@@ -339,16 +345,25 @@ class Algebra:
         if atom.kind == "sum":
             return self.diff(atom.args[0], name)
         up = [self._lift(a) if a.level == 0 else a for a in atom.args]
-        total = self.number(0.0)
-        for i, a in enumerate(up):
-            da = self.diff(a, name)
-            if da.terms:
-                total = self.add(total, self.mul(self._partial(atom.name, up, i), da))
+        if atom.name in ("select", "min", "max"):
+            total = self._branch(atom.name, up, name)
+        else:
+            total = self.number(0.0)
+            for i, a in enumerate(up):
+                da = self.diff(a, name)
+                if da.terms:
+                    total = self.add(total, self.mul(self._partial(atom.name, up, i), da))
         if level == 0:
             free = self.free(total)
             assert free is not None  # a function of parameters has a derivative of parameters
             return free
         return total
+
+    def _branch(self, f: str, x: list[Expr], name: str) -> Expr:
+        """Derivative of a choice: that of the branch taken (nought times the other's may be no number)."""
+        first = x[0] if f == "select" else self.call("le" if f == "min" else "ge", *x)
+        one, other = (self.diff(b, name) for b in x[-2:])
+        return self.call("select", first, one, other)
 
     def _partial(self, f: str, x: list[Expr], i: int) -> Expr:
         one, a = self.one, x[0]
@@ -361,11 +376,6 @@ class Algebra:
             return self.mul(self.number(scale), self.power(a, -1.0))
         if f == "abs":
             return self.call("sign", a)
-        if f in ("min", "max"):
-            first = self.call("le" if f == "min" else "ge", a, x[1])
-            return self.call("select", first, *((one, self.zero) if i == 0 else (self.zero, one)))
-        if f == "select":
-            return self.zero if i == 0 else self.call("select", a, *((one, self.zero) if i == 1 else (self.zero, one)))
         if f == "pow":
             if i == 0:
                 return self.mul(x[1], self.call("pow", a, self.add(x[1], self.number(-1.0))))
