@@ -21,10 +21,12 @@ from collections.abc import Callable
 import numpy as np
 import roadrunner
 from numpy.typing import NDArray
-from pharmtwin.exchange.sbml_export import to_sbml
 from problems import PROBLEMS, TAU, Problem
 
+from pharmtwin.engine.native import llvm_text, object_code
 from pharmtwin.engine.run import simulate, simulate_with_sensitivities
+from pharmtwin.exchange.sbml_export import to_sbml
+from pharmtwin.model.codegen import generate
 
 Floats = NDArray[np.float64]
 RTOL, ATOL = 1e-6, 1e-2
@@ -104,6 +106,11 @@ def measure(problem: Problem, n: int, repeats: int) -> None:
             run()
             rates[name].append(m / (time.process_time() - start))
     print(f"{problem.name}: {len(model.states)} states, {len(problem.doses())} doses, {shape[1]} records")
+    start = time.process_time()
+    text = llvm_text(generate(problem.build()))
+    generated = time.process_time() - start
+    object_code(text)
+    print(f"  code generation {generated:.2f} CPU s, machine code {time.process_time() - start - generated:.2f} CPU s")
     base = rates["libroadrunner 1e-6"]
     for name in contenders:
         ratio = statistics.median(a / b for a, b in zip(rates[name], base, strict=True))
@@ -140,6 +147,7 @@ JOB = """
 import numpy as np
 from pharmtwin.pbpk import stage
 from pharmtwin.core.whole_body import whole_body
+from pharmtwin.engine.native import llvm_text, object_code
 from pharmtwin.engine.run import Dose, pack, simulate
 m = whole_body()
 b = pack(m, [np.ones(len(m.parameters))], [[Dose(0.0, 20.0)]], [np.array([1.0, 24.0])])
