@@ -1,5 +1,8 @@
 """PharmTwin: patient-specific digital twins, from VCF to a defended dose. See README.md."""
 
+import sys
+
+from pharmtwin.workflow.failed import exit_code
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -23,3 +26,9 @@ rule all:
     input:
         f"{OUT}/manifest.json",
     localrule: True
+
+
+# A twin whose solves all fail stops no job; the run says so at its end. Dry runs have no hooks, jobs are no run.
+onsuccess:
+    if workflow.is_main_process and exit_code(OUT):
+        sys.exit(1)

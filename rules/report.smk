@@ -8,6 +8,12 @@ SENSITIVITY_TABLES = (
     [f"{OUT}/sensitivity/{t}.tsv" for t in ("morris", "sobol")] if SENSITIVITY else []
 )
 PUBLISHED_TABLE = [f"{OUT}/published/published.tsv"] if PUBLISHED else []
+SOLVER_CHECKS = [
+    *([f"{OUT}/sensitivity/solver_check.tsv"] if SENSITIVITY else []),
+    *([f"{OUT}/published/solver_check.tsv"] if PUBLISHED else []),
+    *gathered("pbpk", "solver_check.tsv"),
+    f"{OUT}/pbpk/population/solver_check.tsv",
+]
 
 
 rule evaluate:
@@ -51,6 +57,7 @@ rule report:
             f"{OUT}/pbpk/population/profiles.parquet",
         ],
         predictions=gathered("pbpk", "predictions.parquet"),
+        checks=SOLVER_CHECKS,
         fit=FIT_TABLES,
         sensitivity=SENSITIVITY_TABLES,
         published=PUBLISHED_TABLE,
@@ -83,10 +90,7 @@ rule manifest:
         f"{OUT}/report/index.html",
         f"{OUT}/report/twins",
         FIT_TABLES,
-        [f"{OUT}/sensitivity/solver_check.tsv"] if SENSITIVITY else [],
-        [f"{OUT}/published/solver_check.tsv"] if PUBLISHED else [],
-        gathered("pbpk", "solver_check.tsv"),
-        f"{OUT}/pbpk/population/solver_check.tsv",
+        SOLVER_CHECKS,
     output:
         manifest=f"{OUT}/manifest.json",
     log:

@@ -340,9 +340,12 @@ def test_summary_counts_failed_draws_and_never_fills_them() -> None:
     assert frame.loc["Cmax", "median"] == np.median(left)
     assert frame.loc["AUCtau", "hi90"] == pytest.approx(24 * np.quantile(left, 0.95))
     assert conform("profiles", pd.DataFrame(profiles)).q05.iloc[0] == pytest.approx(np.quantile(left, 0.05))
-    with pytest.raises(RuntimeError, match="all 11 solves of twin t in scenario s"):
-        gone = Trajectories(values * np.nan, np.arange(12) * n, nothing, nothing, np.full(11, 3), stat)
-        summarise("t", s, "covariates", t, gone)
+    gone = Trajectories(values * np.nan, np.arange(12) * n, nothing, nothing, np.full(11, 3), stat)
+    exposure, profiles = summarise("t", s, "covariates", t, gone)
+    frame = conform("exposure", pd.DataFrame(exposure)).set_index("metric")
+    assert list(frame.index) == ["AUCtau", "Cmax", "Ctrough", "tmax"] and profiles == []
+    assert (frame.n_draws == 0).all() and (frame.n_failed == 11).all()
+    assert frame[["median", "lo90", "hi90"]].isna().all(axis=None)
 
 
 def test_scenarios_and_quantiles() -> None:

@@ -26,6 +26,7 @@ SECTIONS = [
     "published",
     "sensitivity",
     "limits",
+    "checks",
     "findings",
     "methods",
 ]

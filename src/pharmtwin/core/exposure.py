@@ -76,15 +76,12 @@ def summarise(
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """Rows of tables ``exposure`` and ``profiles`` from one twin's draws; failed draws are counted, not filled.
 
-    Raises
-    ------
-    RuntimeError : every draw failed (there is nothing to report).
+    Where every draw failed, the rows of ``exposure`` have ``n_draws`` 0 and no figures (NaN), and there are no
+    rows of ``profiles``.
     """
     good = [k for k in range(len(solved.flag)) if solved.flag[k] == 0]
     n_failed = len(solved.flag) - len(good)
-    if not good:
-        raise RuntimeError(f"all {n_failed} solves of twin {twin_id} in scenario {scenario.name} ({model}) failed")
-    metrics = pd.DataFrame([interval_metrics(scenario, times, solved.of(k)) for k in good])
+    metrics = pd.DataFrame([interval_metrics(scenario, times, solved.of(k)) for k in good], columns=list(METRICS))
     head = {"twin_id": twin_id, "scenario": scenario.name, "model": model}
     exposure = [
         {
@@ -93,6 +90,8 @@ def summarise(
         }
         for m, unit in METRICS.items()
     ]  # fmt: skip
+    if not good:
+        return exposure, []
     curves = np.array([solved.of(k)[:, 0] for k in good]) * NG_ML
     bands = np.quantile(curves, list(QUANTILES.values()), axis=0)
     profiles = [

@@ -20,6 +20,7 @@ STUDY_MODELS = ("population", "covariates", "twin")
 PUBLISHED_MODELS = ("drug_file", "fitted")
 ROLES = ("verification", "building")
 FOLDS = (1.25, 2.0)
+RATIO = "GMFE_ratio_to_"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,15 @@ def _paired_figures(data: DataSet, part: pd.DataFrame, other: pd.DataFrame, seed
     return exp_mean(gain, both["cluster"].to_numpy(str), generator(seed, "evaluation", data.name))
 
 
+def _other(metric: str) -> str:
+    """The model that a paired figure is relative to, else nothing."""
+    return metric.removeprefix(RATIO) if metric.startswith(RATIO) else ""
+
+
 def _rows(data: DataSet, seed: int) -> Iterator[dict[str, object]]:
+    asked = data.pairs[data.pairs["observed"] > 0]
+    predicted = {m: set(asked.loc[asked["model"] == m, "pair"]) for m in data.models}
+    n_pairs = asked["pair"].nunique()
     usable = data.pairs[(data.pairs["observed"] > 0) & (data.pairs["median"] > 0)].sort_values(["cluster", "pair"])
     parts = {m: p for m in data.models if len(p := usable[usable["model"] == m])}
     for i, (model, part) in enumerate(parts.items()):
@@ -120,7 +129,7 @@ def _rows(data: DataSet, seed: int) -> Iterator[dict[str, object]]:
         for other in list(parts)[:i]:
             ratio = _paired_figures(data, part, parts[other], seed)
             if ratio is not None:
-                figures[f"GMFE_ratio_to_{other}"] = ratio
+                figures[f"{RATIO}{other}"] = ratio
         for metric, figure in figures.items():
             yield {
                 "data_set": data.name,
@@ -128,6 +137,7 @@ def _rows(data: DataSet, seed: int) -> Iterator[dict[str, object]]:
                 "model": model,
                 "metric": metric,
                 "n": figure.n,
+                "n_missing": n_pairs - len(predicted[model] & predicted.get(_other(metric), predicted[model])),
                 "value": figure.value,
                 "lo95": figure.lo95,
                 "hi95": figure.hi95,
@@ -143,8 +153,10 @@ def accuracy(
     Figures a model: GMFE, AFE, within_1.25, within_2 (shares 0 to 1), coverage_90, width_90 (geometric
     mean of hi90/lo90) and ``GMFE_ratio_to_<other>``, the paired ratio of two models' GMFE on the pairs
     both predict (below 1: this model is closer). Pairs whose observed or predicted value is not above
-    0 have no fold error and are left out; ``n`` counts what remains. Intervals: bootstrap over twins
-    (study data) or studies (published data), Wilson for shares.
+    0 have no fold error and are left out; ``n`` counts what remains. ``n_missing`` counts the pairs that another
+    model of the data set predicts and this one (or, in a ratio, the one beside it) does not, because every solve
+    of the twin failed or it has no fit of its own; a twin that no model predicts has no pairs here. Intervals:
+    bootstrap over twins (study data) or studies (published data), Wilson for shares.
     """
     rows: list[dict[str, object]] = []
     if predictions is not None and len(predictions):
@@ -153,5 +165,5 @@ def accuracy(
     if published is not None and len(published):
         for data in _published(published):
             rows.extend(_rows(data, seed))
-    names = ["data_set", "data_kind", "model", "metric", "n", "value", "lo95", "hi95", "seen_by_fit"]
+    names = ["data_set", "data_kind", "model", "metric", "n", "n_missing", "value", "lo95", "hi95", "seen_by_fit"]
     return conform("accuracy", pd.DataFrame(rows, columns=names))

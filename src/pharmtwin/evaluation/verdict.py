@@ -59,6 +59,10 @@ def verdict(accuracy: pd.DataFrame | None, data_kind: str) -> str:
             [f"{_short(m)} {_figure(table[(table['model'] == m) & (table['metric'] == 'GMFE')].iloc[0])}" for m in rest]
         )
     text += "."
+    missing = {str(m): int(n) for m, n in gmfe["n_missing"].items() if n}
+    if missing:
+        said = [f"{n} by {_short(m)}" for m, n in missing.items()]
+        text += f" Not predicted, and not counted: {_join(said)}."
     paired = {m: ratio for m in rest if (ratio := _paired(best, m, table)) is not None}
     if paired:
         said = [f"{_figure(ratio)} times that of {_short(m)}" for m, ratio in paired.items()]

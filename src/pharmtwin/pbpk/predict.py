@@ -7,6 +7,7 @@ concentrations, where it has any).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,11 +20,14 @@ from pharmtwin.core.draws import ACTIVITY, Population, gfr_draws, individual_dra
 from pharmtwin.core.drug import Drug
 from pharmtwin.core.exposure import NG_ML, QUANTILES, Scenario, summarise
 from pharmtwin.core.seeds import generator
+from pharmtwin.core.unsolved import SAMPLES, reason_of, run_name
 from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.crosscheck import crosscheck
-from pharmtwin.engine.failures import note_failures, require_some
+from pharmtwin.engine.failures import note_failures
 from pharmtwin.engine.run import Dose, pack, simulate
 from pharmtwin.tables import records, schema
+
+log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 POPULATION = ("population_M", "population_F")  # ids of the reference bodies
@@ -109,7 +113,8 @@ def predict_scenarios(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Tables ``exposure``, ``profiles`` and ``solver_check`` of some twins (or of ``population``).
 
-    Where Rodas5P solves, these twins are audited by CVODE: all if ``audit``, else a share of them.
+    Where Rodas5P solves, these twins are audited by CVODE: all if ``audit``, else a share of them. A twin whose
+    draws all fail stops nothing: see :func:`no_result`, and ``n_draws`` 0 in ``exposure``.
     """
     model, n = whole_body(), settings.draws
     exposure, profiles, checks = [], [], []
@@ -120,10 +125,10 @@ def predict_scenarios(
                 times = scenario.times()
                 batch = pack(model, P, [scenario.doses()] * n, [times] * n)
                 solved = simulate(model, batch, engine=settings.engine, rtol=settings.rtol)
-                name = f"{twin_id}/{scenario.name}/{kind}"
+                name = run_name(twin_id, scenario.name, kind)
                 labels = [f"{name}/draw{k}" for k in range(n)]
                 checks.append(note_failures(model, batch, solved, labels, stage))
-                require_some(checks[-1], n, f"twin {twin_id} in scenario {scenario.name} ({kind})")
+                checks.append(no_result(checks[-1], n, name, stage))
                 e, p = summarise(twin_id, scenario, kind, times, solved)
                 exposure += e
                 profiles += p
@@ -141,7 +146,7 @@ def predict_scenarios(
                             limit=settings.crosscheck_rtol,
                         )
                     )
-    return pd.DataFrame(exposure), pd.DataFrame(profiles), _concat(checks)
+    return _table("exposure", exposure), _table("profiles", profiles), _concat(checks)
 
 
 def predict_samples(
@@ -152,6 +157,8 @@ def predict_samples(
     Parameters
     ----------
     samples : time_h, use, dv_ng_ml. The predictive interval of a sample includes the residual error.
+
+    A model whose draws all fail has no predictions and no profile, but a row of :func:`no_result`.
     """
     model = whole_body()
     samples = samples.sort_values("time_h")
@@ -166,11 +173,13 @@ def predict_samples(
         P, sigma = parameter_draws(inputs, twin_id, kind, n, settings.master_seed)
         batch = pack(model, P, [given] * n, [fine] * n)
         solved = simulate(model, batch, engine="rosenbrock", rtol=settings.rtol)
-        name = f"{twin_id}/samples/{kind}"
+        name = run_name(twin_id, SAMPLES, kind)
         labels = [f"{name}/draw{k}" for k in range(n)]
         checks.append(note_failures(model, batch, solved, labels, stage))
-        require_some(checks[-1], n, f"twin {twin_id} at its samples ({kind})")
+        checks.append(no_result(checks[-1], n, name, stage))
         good = np.flatnonzero(solved.flag == 0)
+        if not len(good):
+            continue
         curves = np.array([solved.of(int(k))[:, 0] for k in good]) * NG_ML
         noise = generator(settings.master_seed, "residual", name).standard_normal((len(good), len(at)))
         observed = curves[:, at] * np.exp(sigma[good][:, None] * noise)
@@ -198,10 +207,32 @@ def predict_samples(
                 limit=settings.crosscheck_rtol,
             )
         )
-    return pd.DataFrame(predictions), pd.DataFrame(profiles), _concat(checks)
+    return _table("predictions", predictions), _table("profiles", profiles), _concat(checks)
+
+
+def no_result(failed: pd.DataFrame, n: int, name: str, stage: str) -> pd.DataFrame:
+    """The row of ``solver_check`` that marks a twin, scenario and model whose ``n`` draws all failed, else no row.
+
+    ``failed`` has the rows of the failed draws (:func:`pharmtwin.engine.failures.note_failures`); ``name`` is
+    that of :func:`pharmtwin.core.unsolved.run_name`. The log says it as well.
+    """
+    if not n or len(failed) < n:
+        return failed.head(0)
+    first = failed.iloc[0]
+    reason = reason_of(n, str(first.failure))
+    log.error("%s: %s", name, reason)
+    row = {
+        "stage": stage, "run": name, "state": first.state, "max_relative_difference": np.nan, "limit": np.nan,
+        "passed": False, "failure": reason,
+    }  # fmt: skip
+    return _table("solver_check", [row])
+
+
+def _table(name: str, rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows as a frame that has the table's columns even where there are no rows."""
+    return pd.DataFrame(rows, columns=schema(name).names)
 
 
 def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
     kept = [f for f in frames if len(f)]
-    columns = schema("solver_check").names
-    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame({c: [] for c in columns})
+    return pd.concat(kept, ignore_index=True) if kept else _table("solver_check", [])

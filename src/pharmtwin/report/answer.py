@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from pharmtwin.report.blocks import Alert, Block, Cell, Chart, Panel, Paragraph, Section, Table, Tile, Tiles
+from pharmtwin.report.checks import cases, named, samples_failed
 from pharmtwin.report.figures import MUTED, STYLE, axis, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
@@ -52,13 +53,18 @@ def _models(part: pd.DataFrame) -> list[str]:
     return [m for m in MODEL_ORDER if (part["model"] == m).any()]
 
 
+def _pairs_cell(n: int, missing: int) -> Cell:
+    """Pairs behind a figure, and those of the data set that the model does not predict."""
+    return Cell(count(n), sub=f"{count(missing)} not predicted" if missing else "")
+
+
 def accuracy_table(part: pd.DataFrame, name: str) -> Table:
     """Models as rows, figures with intervals as columns, of one data set."""
     shown = [m for m in METRICS if (part["metric"] == m).any()]
     cells = {(r["model"], r["metric"]): figure_cell(r) for _, r in part.iterrows()}
-    n = part[part["metric"] == "GMFE"].set_index("model")["n"]
+    pairs = {r.model: _pairs_cell(r.n, r.n_missing) for r in records(part[part["metric"] == "GMFE"])}
     rows = [
-        [Cell(short_model(m), sub=model_use(m)), count(n[m]), *(cells.get((m, k), Cell(NONE)) for k in shown)]
+        [Cell(short_model(m), sub=model_use(m)), pairs[m], *(cells.get((m, k), Cell(NONE)) for k in shown)]
         for m in _models(part)
     ]
     seen = bool(part["seen_by_fit"].iloc[0])
@@ -113,6 +119,10 @@ def _forest(part: pd.DataFrame, name: str) -> Panel:
 
 def alerts(inputs: ReportInputs) -> Iterator[Alert]:
     """What a reader must know before any number: failed solves, failed diagnostics, input errors and warnings."""
+    found = cases(inputs)
+    if found:
+        text = f"The solver failed in every draw of {named(found)}. The reasons stand under solver checks."
+        yield Alert("bad", "Twins without a result", text)
     failed = inputs.exposure.drop_duplicates(["twin_id", "scenario", "model"])
     n_failed, n_draws = int(failed["n_failed"].sum()), int(failed["n_draws"].sum())
     if n_failed:
@@ -216,6 +226,9 @@ def accuracy_section(inputs: ReportInputs) -> Section:
         if part["model"].isin(["drug_file", "fitted"]).any() and (part["metric"] == "coverage_90").any():
             text = "Published means vary less than single subjects: the between-subject interval should hold over 90 %."
             blocks.append(Paragraph(text, "small"))
+    if missed := samples_failed(inputs):
+        text = f"No prediction at the samples of {named(missed)}: solver failed, see checks. n does not count them."
+        blocks.append(Paragraph(text, "caution"))
     blocks.append(paired_table(accuracy))
     left_out = int(((inputs.predictions["observed"] <= 0) & (inputs.predictions["model"] == "population")).sum())
     if left_out:

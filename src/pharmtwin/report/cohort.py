@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
+from pharmtwin.report.checks import FAILED, cases
 from pharmtwin.report.figures import axis, numbers
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.words import NONE, count, interval, number, page_name, percent, plain, plural
@@ -84,9 +85,12 @@ def _twin_list(inputs: ReportInputs) -> Table:
     has_sex = "sex" in inputs.covariates.columns
     sex = inputs.covariates.set_index("twin_id")["sex"].astype(str) if has_sex else pd.Series(dtype=str)
     fitted, paged = set(inputs.fitted_twins), set(inputs.paged_twins)
+    failed = {c.twin_id for c in cases(inputs)}
     rows: list[list[Cell | str]] = []
-    for twin in sorted(inputs.twins, key=lambda t: (t not in fitted, t)):
-        row: list[Cell | str] = [Cell(twin, link=f"twins/{page_name(twin)}" if twin in paged else "")]
+    for twin in sorted(inputs.twins, key=lambda t: (t not in failed, t not in fitted, t)):
+        link = f"twins/{page_name(twin)}" if twin in paged else ""
+        badge, sub = ("bad", FAILED) if twin in failed else ("", "")
+        row: list[Cell | str] = [Cell(twin, link, badge, sub)]
         row.append(str(sex.get(twin, NONE)))
         row += [number(known[0].get(twin)) for _, known in numeric if known is not None]
         if twin in calls.index:
@@ -100,7 +104,8 @@ def _twin_list(inputs: ReportInputs) -> Table:
     units = [f"{label} ({known[1]})" if known and known[1] else label for label, known in numeric]
     header = ["Twin", "Sex", *units, f"{inputs.gene} (probability)", "Activity score", "Phenotype"]
     text = (0, 1, 2 + len(units), 4 + len(units))
-    note = "Fitted twins come first; a link leads to a twin's own page."
+    first = "Twins without a result come first, then fitted ones" if failed else "Fitted twins come first"
+    note = f"{first}; a link leads to a twin's own page."
     return Table.create("Twins", header, rows, text=text, note=note, folded=True, file="genotype and body tables")
 
 

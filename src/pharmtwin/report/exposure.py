@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
+from pharmtwin.report.checks import FAILED
 from pharmtwin.report.cohort import top_calls
 from pharmtwin.report.figures import INK, STYLE, axis, limits_of, points
 from pharmtwin.report.inputs import ReportInputs
@@ -83,14 +84,20 @@ def _typical_table(rows: pd.DataFrame, groups: list[str], gene: str) -> Table:
     units = {str(m): str(part["unit"].iloc[0]) for m, part in rows.groupby("metric")}
     shown = [m for m in SHOWN if m in units]
     typical = rows.groupby(["scenario", "group", "metric"])[["median", "lo90", "hi90"]].median()
-    sizes = rows.groupby("group")["twin_id"].nunique()
+    sizes = rows.groupby(["scenario", "group"])["twin_id"].nunique()
+    solved = rows[rows["n_draws"] > 0].groupby(["scenario", "group"])["twin_id"].nunique()
     out: list[list[Cell | str]] = []
     for scenario in sorted(set(rows["scenario"])):
         for group in groups:
-            line: list[Cell | str] = [scenario, group, count(sizes[group])]
+            twins, with_result = (int(n.get((scenario, group), 0)) for n in (sizes, solved))
+            failed = f"{count(twins - with_result)} more: {FAILED}" if twins > with_result else ""
+            line: list[Cell | str] = [scenario, group, Cell(count(with_result), sub=failed)]
             for metric in shown:
                 if (scenario, group, metric) not in typical.index:
                     line.append(NONE)
+                    continue
+                if not with_result:
+                    line.append(Cell(FAILED, badge="bad"))
                     continue
                 mid, lo, hi = typical.loc[[(scenario, group, metric)]].to_numpy()[0]
                 line.append(Cell(number(mid), sub=f"{number(lo)} to {number(hi)}"))
@@ -146,10 +153,11 @@ def exposure_section(inputs: ReportInputs) -> Section:
     rows = rows.sort_values(["order", "group", "median", "twin_id"], kind="stable")
     groups = list(dict.fromkeys(rows["group"]))
     scenarios = sorted(set(rows["scenario"]))
+    drawn = rows[rows["n_draws"] > 0]
     panels = []
     for scenario in scenarios:
         for metric in SHOWN:
-            part = rows[(rows["scenario"] == scenario) & (rows["metric"] == metric)]
+            part = drawn[(drawn["scenario"] == scenario) & (drawn["metric"] == metric)]
             if len(part):
                 panel = _panel(part, groups, metric, str(part["unit"].iloc[0]), inputs.gene)
                 panels.append(Panel(f"{scenario}: {metric}", panel.data, panel.layout))
@@ -159,6 +167,12 @@ def exposure_section(inputs: ReportInputs) -> Section:
     caption = f"Model: {model(which)}. Last dosing interval. Twins by score: {scores}."
     if not few:
         caption += f" With {count(n)} twins only the spread between them is drawn."
+    without = sorted(set(rows.loc[rows["n_draws"] == 0, "twin_id"]))
+    if without:
+        caption += f" {plural(len(without), 'twin')} not drawn in every scenario: {FAILED}."
+    if drawn.empty:
+        missing = Paragraph(f"No exposure to show ({model(which)}): {FAILED}.", "missing")
+        return Section("exposure", "Exposure", (*blocks, missing, *_failures(inputs.exposure)))
     chart = Chart(
         "exposure-chart",
         f"Exposure by {inputs.gene} activity score",
@@ -170,7 +184,7 @@ def exposure_section(inputs: ReportInputs) -> Section:
         height=380,
         table_open=True,
     )
-    blocks += [chart, _spread_table(rows, groups, inputs.gene)]
+    blocks += [chart, _spread_table(drawn, groups, inputs.gene)]
     blocks += _failures(inputs.exposure)
     return Section("exposure", "Exposure", tuple(blocks))
 
@@ -179,6 +193,17 @@ def _failures(exposure: pd.DataFrame) -> list[Block]:
     bad = exposure[exposure["n_failed"] > 0].drop_duplicates(["twin_id", "scenario", "model"])
     if bad.empty:
         return [Paragraph("No solve failed.", "small")]
-    rows = [[r.twin_id, r.scenario, model(r.model), count(r.n_failed), count(r.n_draws)] for r in records(bad)]
-    header = ["Twin", "Scenario", "Model", "Failed", "Solved"]
-    return [Table.create("Failed solves", header, rows, text=(0, 1, 2), limit=50, file="the exposure table")]
+    bad = bad.sort_values("n_draws", kind="stable", key=lambda n: n > 0)  # twins without a result first
+    rows = [
+        [
+            r.twin_id,
+            r.scenario,
+            model(r.model),
+            count(r.n_failed),
+            count(r.n_draws),
+            Cell("quantiles of the solved draws") if r.n_draws else Cell(FAILED, badge="bad"),
+        ]
+        for r in records(bad)
+    ]
+    header = ["Twin", "Scenario", "Model", "Failed", "Solved", "Exposure"]
+    return [Table.create("Failed solves", header, rows, text=(0, 1, 2, 5), limit=50, file="the exposure table")]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import pandas as pd
 
+from pharmtwin.core.unsolved import Unsolved
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
+from pharmtwin.report.checks import named, samples_failed
 from pharmtwin.report.figures import STYLE, axis, limits_of, observed_against_predicted, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.profiles import BANDS, prediction_table, twin_panel
@@ -84,7 +87,7 @@ def _diagnostics(table: pd.DataFrame) -> Table:
     return Table.create("Diagnostics of the sampler", ["Check", "Value", "Limit", "Result"], rows, text=(0, 2, 3))
 
 
-def check_chart(predictions: pd.DataFrame) -> Chart:
+def check_chart(predictions: pd.DataFrame, failed: Sequence[Unsolved] = ()) -> Chart:
     """Observed against predicted, a panel a model, samples seen and kept aside with different symbols."""
     frame = predictions[(predictions["observed"] > 0) & (predictions["median"] > 0)]
     limits = limits_of(frame["observed"], frame["median"])
@@ -108,6 +111,7 @@ def check_chart(predictions: pd.DataFrame) -> Chart:
         predictions,
         "Observed and predicted concentrations",
         twin_column=True,
+        failed=failed,
         file="the predictions table",
     )
     alt = f"Predicted against observed concentration, log axes, {plural(len(panels), 'model')}, with fold lines."
@@ -133,7 +137,13 @@ def _profiles_chart(inputs: ReportInputs) -> Chart | None:
     if hidden:
         caption += f" {plural(hidden, 'further fitted twin')} not drawn here."
     shown = inputs.predictions[inputs.predictions["twin_id"].isin(twins)]
-    table = prediction_table(shown, "Samples of the twins drawn", twin_column=True, file="the predictions table")
+    failed = samples_failed(inputs)
+    without = [c for c in failed if c.twin_id in twins]
+    if without:
+        caption += f" Not drawn, solver failed (see checks): {named(without)}."
+    table = prediction_table(
+        shown, "Samples of the twins drawn", twin_column=True, failed=failed, file="the predictions table"
+    )
     alt = f"Concentration over time of {plural(len(panels), 'fitted twin')}: bands of two models and observed points."
     return Chart(
         "fitted-profiles", "Fitted twins one by one", alt, tuple(panels), table, caption, height=230, width=280
@@ -153,7 +163,7 @@ def fit_section(inputs: ReportInputs) -> Section:
     elif len(inputs.fit_summary):
         blocks.append(Paragraph("No sampler diagnostics were handed to the report: do not trust the fit.", "missing"))
     if len(inputs.predictions):
-        blocks.append(check_chart(inputs.predictions))
+        blocks.append(check_chart(inputs.predictions, samples_failed(inputs)))
     else:
         blocks.append(Paragraph("No predictions of observed concentrations: no predictive check.", "missing"))
     chart = _profiles_chart(inputs) if inputs.fitted_twins else None

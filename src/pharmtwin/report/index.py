@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pharmtwin.report.answer import accuracy_section, answer
 from pharmtwin.report.blocks import Page
+from pharmtwin.report.checks import checks_section
 from pharmtwin.report.cohort import cohort_section, genotype_section
 from pharmtwin.report.exposure import exposure_section
 from pharmtwin.report.fit import fit_section
@@ -30,6 +31,7 @@ def index_page(inputs: ReportInputs) -> Page:
             published_section(inputs),
             sensitivity_section(inputs),
             limits_section(inputs),
+            checks_section(inputs),
             findings_section(inputs),
             methods_section(inputs),
         ),

@@ -57,6 +57,7 @@ class ReportInputs:
     morris: pd.DataFrame = field(default_factory=lambda: _empty("morris"))
     sobol: pd.DataFrame = field(default_factory=lambda: _empty("sobol"))
     published: pd.DataFrame = field(default_factory=lambda: _empty("published"))
+    solver_check: pd.DataFrame = field(default_factory=lambda: _empty("solver_check"))
     accuracy: pd.DataFrame = field(default_factory=lambda: _empty("accuracy"))
     covariates: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"twin_id": []}))
     scenarios: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"scenario": []}))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pharmtwin.report.blocks import Panel, Table
+from pharmtwin.core.unsolved import Unsolved
+from pharmtwin.report.blocks import Cell, Panel, Table
+from pharmtwin.report.checks import FAILED
 from pharmtwin.report.figures import INK, STYLE, axis, band, line, numbers, points
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import interval, model, number, plotly_text, short_model
@@ -118,20 +120,25 @@ def twin_panel(
     return Panel(plotly_text(label), tuple(data), layout)
 
 
-def prediction_table(rows: pd.DataFrame, caption: str, *, twin_column: bool, file: str = "") -> Table:
-    """Observed beside predicted of every model, a line a sample."""
+def prediction_table(
+    rows: pd.DataFrame, caption: str, *, twin_column: bool, failed: Collection[Unsolved] = (), file: str = ""
+) -> Table:
+    """Observed beside predicted of every model, a line a sample; ``failed`` says where there is no prediction."""
+    missing = {(c.twin_id, c.model): Cell(FAILED, badge="bad") for c in failed}
+    twins = set(rows["twin_id"].astype(str))
     wide: dict[tuple[str, float], dict[str, Any]] = {}
     for r in records(rows.sort_values(["twin_id", "time_h"])):
         cell = wide.setdefault((str(r.twin_id), float(r.time_h)), {"use": r.use, "observed": r.observed})
         cell[str(r.model)] = interval(r.median, r.lo90, r.hi90)
-    shown = [m for m in MODELS if (rows["model"] == m).any()]
+    lost = {m for twin, m in missing if twin in twins}
+    shown = [m for m in MODELS if m in lost or (rows["model"] == m).any()]
     lines = [
         [
             *([twin] if twin_column else []),
             number(time),
             "kept aside" if cell["use"] == "test" else "fitted",
             number(cell["observed"]),
-            *(cell.get(m, "–") for m in shown),
+            *(cell.get(m, missing.get((twin, m), "–")) for m in shown),
         ]
         for (twin, time), cell in wide.items()
     ]

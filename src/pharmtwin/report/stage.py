@@ -69,6 +69,7 @@ def gather(
         morris=_some("morris", sensitivity.get("morris", [])),
         sobol=_some("sobol", sensitivity.get("sobol", [])),
         published=_some("published", list(files.published)),
+        solver_check=read_tables("solver_check", [Path(p) for p in files.checks]),
         accuracy=read_table("accuracy", Path(files.accuracy)),
         covariates=twins.drop(columns=["row"], errors="ignore"),
         scenarios=scenarios.drop(columns=["row"], errors="ignore"),

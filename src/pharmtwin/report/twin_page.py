@@ -6,6 +6,7 @@ import pandas as pd
 
 from pharmtwin.report.answer import MODEL_ORDER
 from pharmtwin.report.blocks import Alert, Block, Cell, Chart, Page, Panel, Paragraph, Section, Table
+from pharmtwin.report.checks import FAILED, cases, exposure_cell, place, samples_failed
 from pharmtwin.report.cohort import AMBIGUOUS, top_calls
 from pharmtwin.report.figures import STYLE, axis, points
 from pharmtwin.report.inputs import ReportInputs
@@ -36,9 +37,11 @@ def _headline(inputs: ReportInputs, twin: str) -> str:
     best = by_model.get("twin") or by_model.get("covariates")
     if best is None:
         return f"{known}. No exposure was computed for this twin."
+    if best.n_draws == 0:
+        return f"{known}. No AUCtau ({scenario}, {model(best.model)}): {FAILED}."
     text = f"Predicted AUCtau ({scenario}): {number(best.median)} {best.unit}"
     text += f", 90 % interval {number(best.lo90)} to {number(best.hi90)}"
-    if "population" in by_model:
+    if "population" in by_model and by_model["population"].n_draws > 0:
         base = by_model["population"].median
         ratio, lo, hi = (number(v / base) for v in (best.median, best.lo90, best.hi90))
         text += f"; {ratio} times ({lo} to {hi}) the median of the population model"
@@ -46,7 +49,7 @@ def _headline(inputs: ReportInputs, twin: str) -> str:
 
 
 def _alerts(inputs: ReportInputs, twin: str) -> list[Block]:
-    out: list[Block] = []
+    out: list[Block] = [Alert("bad", f"No result: {place(c)}", c.reason) for c in cases(inputs) if c.twin_id == twin]
     rows = _of(inputs.exposure, twin).drop_duplicates(["scenario", "model"])
     if int(rows["n_failed"].sum()):
         text = f"{plural(int(rows['n_failed'].sum()), 'failed solve')} left out of the quantiles, not filled in."
@@ -125,6 +128,10 @@ def _observed(inputs: ReportInputs, twin: str) -> Section:
     seen = _of(inputs.predictions, twin)
     profile = _of(inputs.profiles, twin)
     profile = profile[profile["scenario"] == inputs.observed_scenario]
+    failed = [c for c in samples_failed(inputs) if c.twin_id == twin]
+    if seen.empty and failed:
+        text = "The observed concentrations were predicted by no model: " + FAILED + "."
+        return Section("observed", title, (Paragraph(text, "missing"),))
     if seen.empty:
         return Section("observed", title, (Paragraph("No concentrations of this twin.", "missing"),))
     panels = [
@@ -142,7 +149,7 @@ def _observed(inputs: ReportInputs, twin: str) -> Section:
         "Concentration over time",
         f"Observed concentrations of the twin with medians and 90 % bands of {plural(len(shown), 'model')}.",
         tuple(panels),
-        prediction_table(seen, "Observed beside predicted", twin_column=False),
+        prediction_table(seen, "Observed beside predicted", twin_column=False, failed=failed),
         caption=BANDS
         if len(profile)
         else "No profile of the sampled regimen was computed; the table below has the predictions.",
@@ -206,14 +213,10 @@ def _exposure(inputs: ReportInputs, twin: str) -> Section:
         return Section("exposure", "Exposure by scenario", (missing,))
     cells = []
     for (scenario, metric), part in rows.groupby(["scenario", "metric"], sort=True):
-        by_model = part.drop_duplicates("model").set_index("model")
+        by_model = {r.model: r for r in records(part)}
         row: list[Cell | str] = [str(scenario), str(metric), str(part["unit"].iloc[0])]
         for m in MODEL_ORDER[:3]:
-            if m not in by_model.index:
-                row.append(NONE)
-                continue
-            r = by_model.loc[m]
-            row.append(interval(r["median"], r["lo90"], r["hi90"]))
+            row.append(exposure_cell(by_model[m]) if m in by_model else NONE)
         failed = int(part["n_failed"].sum())
         row.append(
             Cell(f"{count(failed)} of {count(failed + int(part['n_draws'].sum()))}", badge="bad" if failed else "")
