@@ -116,8 +116,10 @@ def choose_centring(posterior: LogPosterior, mode: Floats) -> Floats:
     Roberts, Skold 2007, Stat Sci 22:59, doi 10.1214/088342307000000014); both forms are the same model.
     """
     omega = posterior.priors.omega * np.exp(OMEGA_SPREAD * unpack(mode, len(posterior.data.twins))[1])
-    covariance = np.linalg.inv(posterior.information(mode) + np.diag(1.0 / omega**2))
-    return np.clip(1.0 - np.diagonal(covariance, axis1=1, axis2=2) / omega**2, 0.0, 1.0)
+    # in units of omega: an effect that the data say nothing about keeps its prior variance of exactly 1
+    information = posterior.information(mode) * omega[:, None] * omega
+    covariance = np.linalg.inv(information + np.eye(N_PAR))
+    return np.clip(1.0 - np.diagonal(covariance, axis1=1, axis2=2), 0.0, 1.0)
 
 
 def whiten(data: FitData, priors: PopulationPriors, kernel: Any) -> Whitening:
