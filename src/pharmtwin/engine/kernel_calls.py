@@ -12,8 +12,9 @@ joined (``engine.kernels``): compiled code is keyed by content, not by the path 
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import carray, njit, types
 from numba.extending import intrinsic
 
 # --- kernel ---
@@ -108,6 +109,51 @@ def apply_event(kind, state, amount, y, r):
 def scratch(memory, used, size):
     """The next ``size`` doubles of the caller's scratch memory, and how much is used after them."""
     return memory[used : used + size], used + size
+
+
+@njit(**JIT)
+def views(
+    table, last_run, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_, times_, rec_ev_, n_t,
+    t_0_, y0_, r0_, out_, y_end_, r_end_, stat_, flag_,
+):  # fmt: skip
+    """The arrays of a batch and of its result (see ``engine.run``) from their addresses."""
+    n = table[N]
+    return (
+        carray(P_, (n_P, table[N_P])), carray(seg_t_, (n_P,)), carray(seg_0_, (last_run + 1,)),
+        carray(ev_t_, (n_ev,)), carray(ev_state_, (n_ev,)), carray(ev_amount_, (n_ev,)), carray(ev_kind_, (n_ev,)),
+        carray(ev_0_, (last_run + 1,)), carray(times_, (n_t,)), carray(rec_ev_, (n_t,)), carray(t_0_, (last_run + 1,)),
+        carray(y0_, (last_run, n)), carray(r0_, (last_run, n)), carray(out_, (n_t, table[N_O])),
+        carray(y_end_, (last_run, n)), carray(r_end_, (last_run, n)), carray(stat_, (last_run, STATS)),
+        carray(flag_, (last_run,)),
+    )  # fmt: skip
+
+
+@njit(**JIT)
+def copy_row(n, source, target):
+    """The first n numbers of one array into another."""
+    for i in range(n):
+        target[i] = source[i]
+
+
+@njit(**JIT)
+def bad_parameter(P):
+    """Column of the first parameter that is not finite; -1 if there is none."""
+    for k in range(P.shape[0]):
+        for m in range(P.shape[1]):
+            if not np.isfinite(P[k, m]):
+                return m
+    return -1
+
+
+@njit(**JIT)
+def next_stop(times, ev_t, i_ev, seg_t, i_seg):
+    """Where integration must stop next: event, change of parameters or last record."""
+    stop = times[times.shape[0] - 1]
+    if i_ev < ev_t.shape[0] and ev_t[i_ev] < stop:
+        stop = ev_t[i_ev]
+    if i_seg + 1 < seg_t.shape[0] and seg_t[i_seg + 1] < stop:
+        stop = seg_t[i_seg + 1]
+    return stop
 
 
 @njit(**JIT)

@@ -22,22 +22,23 @@ from pharmtwin.engine.kernel_calls import (
     JACOBIAN,
     JIT,
     N_LU,
-    N_O,
-    N_P,
     OBSERVE,
     OK,
     PREPARE,
     RHS,
     SOLVE,
-    STATS,
     TABLE,
     N,
     apply_event,
     at,
+    bad_parameter,
     call2,
     call3,
+    copy_row,
     doubles_at,
     integers_at,
+    next_stop,
+    views,
     worst_of,
 )
 
@@ -157,11 +158,10 @@ def cvode_run(
     n_t, n_ev, n_seg = times.shape[0], ev_t.shape[0], seg_t.shape[0]
     i_out, i_ev, i_seg = 0, 0, 0
     t = seg_t[0]
-    for k in range(P.shape[0]):
-        for m in range(P.shape[1]):
-            if not np.isfinite(P[k, m]):
-                stat[4] = m
-                return BAD_INPUT
+    bad = bad_parameter(P)
+    if bad >= 0:
+        stat[4] = bad
+        return BAD_INPUT
     call2(table, PREPARE, at(P, 0), at(q, 0))
     while True:
         while i_out < n_t and times[i_out] <= t and rec_ev[i_out] <= i_ev:
@@ -180,11 +180,7 @@ def cvode_run(
                 i_out += 1
         if i_out >= n_t:
             break
-        stop = times[n_t - 1]
-        if i_ev < n_ev and ev_t[i_ev] < stop:
-            stop = ev_t[i_ev]
-        if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
-            stop = seg_t[i_seg + 1]
+        stop = next_stop(times, ev_t, i_ev, seg_t, i_seg)
         if stop - t > CLOSE * max(1.0, abs(t)):  # CVODE refuses to start on an interval of rounding size
             reached[0] = t
             flag = CVodeReInit(mem, t, vector)
@@ -220,25 +216,14 @@ def cvode_entry(
     """Runs ``first_run`` to ``last_run`` of a batch on one CVODE object; arrays as in solve_entry."""
     table = carray(table_, (TABLE,))
     user = carray(user_, (U_SIZE + 2,))
-    n, n_o = table[N], table[N_O]
-    P = carray(P_, (n_P, table[N_P]))
-    seg_0 = carray(seg_0_, (last_run + 1,))
-    ev_0 = carray(ev_0_, (last_run + 1,))
-    t_0 = carray(t_0_, (last_run + 1,))
-    seg_t = carray(seg_t_, (n_P,))
-    ev_t = carray(ev_t_, (n_ev,))
-    ev_state = carray(ev_state_, (n_ev,))
-    ev_amount = carray(ev_amount_, (n_ev,))
-    ev_kind = carray(ev_kind_, (n_ev,))
-    times = carray(times_, (n_t,))
-    rec_ev = carray(rec_ev_, (n_t,))
-    y0 = carray(y0_, (last_run, n))
-    r0 = carray(r0_, (last_run, n))
-    y_end = carray(y_end_, (last_run, n))
-    r_end = carray(r_end_, (last_run, n))
-    out = carray(out_, (n_t, n_o))
-    stat = carray(stat_, (last_run, STATS))
-    flag = carray(flag_, (last_run,))
+    n = table[N]
+    (
+        P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, ev_0, times, rec_ev, t_0, y0, r0, out, y_end, r_end, stat,
+        flag,
+    ) = views(
+        table, last_run, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_, times_, rec_ev_,
+        n_t, t_0_, y0_, r0_, out_, y_end_, r_end_, stat_, flag_,
+    )  # fmt: skip
     y = carray(doubles_at(N_VGetArrayPointer(vector)), (n,))
     q = carray(doubles_at(user[U_Q]), (1,))
     r = carray(doubles_at(user[U_R]), (n,))
@@ -249,13 +234,11 @@ def cvode_entry(
         a, b = seg_0[k], seg_0[k + 1]
         c, d = ev_0[k], ev_0[k + 1]
         e, f = t_0[k], t_0[k + 1]
-        for i in range(n):
-            y[i] = y0[k, i]
-            r[i] = r0[k, i]
+        copy_row(n, y0[k], y)
+        copy_row(n, r0[k], r)
         flag[k] = cvode_run(
             table, mem, vector, spare, y, q, r, rate, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d],
             ev_kind[c:d], times[e:f], rec_ev[e:f], out[e:f], stat[k], count, reached,
         )  # fmt: skip
-        for i in range(n):
-            y_end[k, i] = y[i]
-            r_end[k, i] = r[i]
+        copy_row(n, y, y_end[k])
+        copy_row(n, r, r_end[k])

@@ -30,7 +30,6 @@ from pharmtwin.engine.kernel_calls import (
     JIT,
     N_LU,
     N_O,
-    N_P,
     N_Q,
     N_SEEN,
     N_T,
@@ -44,7 +43,6 @@ from pharmtwin.engine.kernel_calls import (
     SEEN,
     SOLVE,
     SOLVE_ROWS,
-    STATS,
     STEP,
     STEP_TOO_SMALL,
     TABLE,
@@ -54,11 +52,15 @@ from pharmtwin.engine.kernel_calls import (
     N,
     apply_event,
     at,
+    bad_parameter,
     call2,
     call3,
     call5,
+    copy_row,
     integers_at,
+    next_stop,
     scratch,
+    views,
     worst_of,
 )
 
@@ -171,11 +173,10 @@ def solve_run(
     h = h_first
     n_steps = 0
     n_rejected = 0
-    for k in range(P.shape[0]):
-        for m in range(P.shape[1]):
-            if not np.isfinite(P[k, m]):
-                stat[4] = m
-                return BAD_INPUT
+    bad = bad_parameter(P)
+    if bad >= 0:
+        stat[4] = bad
+        return BAD_INPUT
     gamma = GAMMA
     call2(table, PREPARE, at(P, 0), at(q, 0))
     n_lu = table[N_LU]
@@ -200,11 +201,7 @@ def solve_run(
                 i_out += 1
         if i_out >= n_t:
             break
-        stop = times[n_t - 1]
-        if i_ev < n_ev and ev_t[i_ev] < stop:
-            stop = ev_t[i_ev]
-        if i_seg + 1 < n_seg and seg_t[i_seg + 1] < stop:
-            stop = seg_t[i_seg + 1]
+        stop = next_stop(times, ev_t, i_ev, seg_t, i_seg)
         h = h_first
         first = True
         while t < stop:
@@ -271,7 +268,7 @@ def solve_run(
 
 @njit(**JIT)
 def memory_size(n, n_q, n_lu, n_o, w, tangents):
-    """Doubles of scratch memory that a thread needs (as ``engine.kernels.scratch_size``)."""
+    """Doubles of scratch memory that a thread needs (as ``Compiled.scratch``)."""
     rows = (22 * n if tangents else 0) + n_o
     return 24 * n + 1 + n_q + 3 * n_lu + rows * w
 
@@ -292,25 +289,14 @@ def solve_entry(
     table = carray(table_, (TABLE,))
     n, w, n_o, nt = table[N], table[WIDTH], table[N_O], table[N_T]
     wt = w if tangents else 0
-    P = carray(P_, (n_P, table[N_P]))
-    seg_0 = carray(seg_0_, (last_run + 1,))
-    ev_0 = carray(ev_0_, (last_run + 1,))
-    t_0 = carray(t_0_, (last_run + 1,))
-    seg_t = carray(seg_t_, (n_P,))
-    ev_t = carray(ev_t_, (n_ev,))
-    ev_state = carray(ev_state_, (n_ev,))
-    ev_amount = carray(ev_amount_, (n_ev,))
-    ev_kind = carray(ev_kind_, (n_ev,))
-    times = carray(times_, (n_t,))
-    rec_ev = carray(rec_ev_, (n_t,))
-    y0 = carray(y0_, (last_run, n))
-    r0 = carray(r0_, (last_run, n))
-    y_end = carray(y_end_, (last_run, n))
-    r_end = carray(r_end_, (last_run, n))
-    out = carray(out_, (n_t, n_o))
+    (
+        P, seg_t, seg_0, ev_t, ev_state, ev_amount, ev_kind, ev_0, times, rec_ev, t_0, y0, r0, out, y_end, r_end, stat,
+        flag,
+    ) = views(
+        table, last_run, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_, times_, rec_ev_,
+        n_t, t_0_, y0_, r0_, out_, y_end_, r_end_, stat_, flag_,
+    )  # fmt: skip
     out_s = carray(out_s_, (n_t, n_o, nt))
-    stat = carray(stat_, (last_run, STATS))
-    flag = carray(flag_, (last_run,))
     atol = carray(atol_, (n,))
     nw, n_lu, u = n * wt, table[N_LU], 0
     memory = carray(memory_, (memory_size(n, table[N_Q], n_lu, n_o, w, tangents),))
@@ -338,14 +324,12 @@ def solve_entry(
         a, b = seg_0[k], seg_0[k + 1]
         c, d = ev_0[k], ev_0[k + 1]
         e, f = t_0[k], t_0[k + 1]
-        for i in range(n):
-            y[i] = y0[k, i]
-            r[i] = r0[k, i]
+        copy_row(n, y0[k], y)
+        copy_row(n, r0[k], r)
         flag[k] = solve_run(
             table, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d], ev_kind[c:d], times[e:f],
             rec_ev[e:f], y, r, rtol, atol, max_steps, tangents != 0, out[e:f],
             out_s[e:f] if tangents else out_s[0 : f - e], stat[k], work,
         )  # fmt: skip
-        for i in range(n):
-            y_end[k, i] = y[i]
-            r_end[k, i] = r[i]
+        copy_row(n, y, y_end[k])
+        copy_row(n, r, r_end[k])
