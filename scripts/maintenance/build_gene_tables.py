@@ -24,7 +24,11 @@ from pathlib import Path
 
 import pandas as pd
 
-GENES = ("CYP2D6", "CYP2C19", "CYP2C9", "CYP3A5", "SLCO1B1")
+GENES = (
+    "CYP2D6", "CYP2C19", "CYP2C9", "CYP3A5", "SLCO1B1", "CYP2B6", "CYP3A4", "CYP4F2", "UGT1A1", "ABCG2", "DPYD",
+    "TPMT", "NUDT15", "NAT2", "VKORC1", "G6PD",
+)  # fmt: skip
+FUNCTION_GENES = GENES[1:5]
 PHARMCAT = "CPIC allele definition table via PharmCAT data 2025-11-05-00-25"
 CPIC_FUNCTION = "CPIC allele functionality table via PharmCAT data 2025-11-05-00-25"
 CPIC_2022 = "CPIC diplotype table 2022 via PAnno 0.3.1 (Caudle 2020 consensus, doi:10.1111/cts.12692)"
@@ -96,7 +100,7 @@ def function_table(data: Path, definitions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     label = {"Normal function": "Normal function", "Unassigned function": "Unknown function"}
     score_label = {0.0: "No function", 0.25: "Decreased function", 0.5: "Decreased function", 1.0: "Normal function"}
-    for gene in GENES[1:]:
+    for gene in FUNCTION_GENES:
         raw = read_json(data / f"defs/pharmcat_phenotype/{gene}.json.gz")
         defined = dict.fromkeys(definitions.loc[definitions["gene"] == gene, "allele"])
         functions = raw["haplotypes"]
@@ -200,7 +204,8 @@ def panel_tables(data: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, 
     ancestry = samples["super_pop"].repeat(2).to_numpy()
     panel, sites, pairs = [], [], {}
     for gene in GENES:
-        calls = read_sites(data / f"panel_1kgp_grch38/{gene}.vcf.gz", [gene], samples=list(samples["sample"]))[gene]
+        slices = {"DPYD": "dpyd_positions_1kgp_observed.vcf.gz"}
+        calls = read_sites(data / slices.get(gene, f"panel_1kgp_grch38/{gene}.vcf.gz"), [gene], samples=list(samples["sample"]))[gene]
         haplotypes = calls.alleles.transpose(0, 2, 1).reshape(-1, calls.alleles.shape[1])
         table = count_configurations(calls.definition, haplotypes, ancestry)
         panel.append(table.assign(source=PANEL))
