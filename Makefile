@@ -28,7 +28,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint reference property peers bench browser lock clean python-in-range
+.PHONY: help setup demo test lint reference property peers reads bench browser lock update-genes clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
@@ -40,6 +40,8 @@ help:
 	@echo "make bench      measurements of speed and size"
 	@echo "make browser    the demo report in headless Chromium: size, pictures"
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
+	@echo "make update-genes  gene tables from their open sources: fetched, or below SOURCE=folder (docs/gene-tables.md)"
+	@echo "make reads      adds WhatsHap, for read-backed phasing (paths.alignments)"
 	@echo "make clean      remove the environment, caches and the results of the demo (other results stay)"
 
 python-in-range:
@@ -113,11 +115,24 @@ peers: setup
 	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-peers.lock; \
 	fi
 
+reads: setup
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes --only-binary :all: -r requirements-reads.lock; \
+	else \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-reads.lock; \
+	fi
+
 lock:
 	uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	uv pip compile requirements-peers.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-peers.lock
+	uv pip compile requirements-reads.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-reads.lock
 	$(MAKE) setup
 	$(RUN) python scripts/maintenance/build_envs.py
+
+# SOURCE empty: the sources are fetched into .cache/gene-sources (needs the internet)
+SOURCE ?=
+update-genes: setup
+	$(RUN) python scripts/maintenance/build_gene_tables.py $(if $(SOURCE),--data "$(SOURCE)")
 
 clean:
 	rm -rf $(VENV) results/demo results/browser .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

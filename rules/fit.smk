@@ -8,6 +8,7 @@ if FIT:
             ancient(PATHS["events"]),
             drug=DRUG_FILE,
             calls=calls_of(PLAN.sampled_vcfs()),
+            outside=PATHS["outside_files"],
         output:
             population=f"{OUT}/fit/population_draws.parquet",
             twins=f"{OUT}/fit/twin_draws.parquet",

@@ -45,8 +45,14 @@ rule report:
         ancient(PATHS["twins"]),
         checked=[FINDINGS] if os.path.exists(FINDINGS) else [],
         scenarios=PATHS["scenarios"],
-        findings=gathered("twins", "findings.tsv"),
+        findings=[
+            *gathered("twins", "findings.tsv"),
+            *expand(f"{OUT}/genome/{{vcf}}/findings.tsv", vcf=PLAN.vcf_of),
+            *SCORE_FINDINGS,
+        ],
         genotype=gathered("twins", "genotype.parquet"),
+        sites=gathered("twins", "sites.parquet"),
+        recommendations=gathered("twins", "recommendations.parquet"),
         body=gathered("twins", "body.parquet"),
         exposure=[
             *gathered("pbpk", "exposure.parquet"),
@@ -91,6 +97,8 @@ rule manifest:
         f"{OUT}/report/twins",
         FIT_TABLES,
         SOLVER_CHECKS,
+        MODIFIERS,
+        READ_PHASING,
     output:
         manifest=f"{OUT}/manifest.json",
     log:

@@ -26,6 +26,6 @@ if SENSITIVITY:
                 config, "sensitivity", "drug", "master_seed", "genome.activity_map"
             ),
             code=script_digest("sensitivity"),
-            facts=facts_digest("sensitivity", "physiology"),
+            facts=facts_digest("sensitivity", "physiology", "genes"),
         script:
             "../scripts/sensitivity.py"

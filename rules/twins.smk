@@ -1,13 +1,16 @@
 # One bucket of twins: genotype and activity (ancestry and outside calls chosen), physiology, priors.
-TWIN_SETTINGS = ("genome.activity_map", "genome.phenotype_scheme")
+TWIN_SETTINGS = ("genome.activity_map", "genome.phenotype_scheme", "drug")
 
 
 rule twins:
     input:
         ancient(PATHS["twins"]),
         calls=lambda wc: calls_of(PLAN.bucket_vcfs(wc.bucket)),
+        outside=PATHS["outside_files"],
     output:
         genotype=f"{OUT}/twins/{{bucket}}/genotype.parquet",
+        sites=f"{OUT}/twins/{{bucket}}/sites.parquet",
+        recommendations=f"{OUT}/twins/{{bucket}}/recommendations.parquet",
         body=f"{OUT}/twins/{{bucket}}/body.parquet",
         priors=f"{OUT}/twins/{{bucket}}/priors.parquet",
         findings=f"{OUT}/twins/{{bucket}}/findings.tsv",

@@ -5,7 +5,7 @@ from pathlib import Path
 from pharmtwin.body.physiology import physiology
 from pharmtwin.core.assembly import assemble
 from pharmtwin.core.drug import load_drug
-from pharmtwin.genome.stage import genotype_of
+from pharmtwin.genome.stage import genotype_of, outside_of
 from pharmtwin.inference.stage import fit_study, save_posterior
 from pharmtwin.tables import write_table
 from pharmtwin.workflow.job import genome_frames, start, study
@@ -15,9 +15,10 @@ log = start(snakemake)
 config, plan = snakemake.config, make_plan(snakemake.config)
 given, drug = study(config), load_drug(config["drug"])
 twins = given.twins[given.twins.twin_id.isin(plan.sampled)].reset_index(drop=True)
-outside = given.structure_calls[given.structure_calls.twin_id.isin(plan.sampled)].reset_index(drop=True)
+sheet = given.structure_calls[given.structure_calls.twin_id.isin(plan.sampled)].reset_index(drop=True)
+outside, _, _ = outside_of(sheet, list(snakemake.input.outside), twins)
 frames = genome_frames(list(snakemake.input.calls), plan.vcf_of)
-_, activity, _ = genotype_of(frames, twins, outside, config["genome"], config["paths"]["structure_calls"])
+activity = genotype_of(frames, twins, outside, config["genome"], config["paths"]["structure_calls"])[2]
 base = assemble(drug, physiology(twins))
 tables, posterior = fit_study(
     drug, base, given.events, activity, config["fit"], config["master_seed"], snakemake.threads, log

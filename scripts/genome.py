@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from pharmtwin.genome.stage import call_file
+from pharmtwin.intake.check import write_findings
 from pharmtwin.tables import write_table
 from pharmtwin.workflow.job import start
 
 log = start(snakemake)
-calls, sites = call_file(Path(snakemake.input.vcf), snakemake.config["genome"])
-log.info("%d samples, genes covered: %s", calls["sample"].nunique(), ", ".join(sorted(calls["gene"].unique())))
-write_table("calls", calls, Path(snakemake.output.calls))
-write_table("sites", sites, Path(snakemake.output.sites))
+given, out = snakemake.input, snakemake.output
+beside = {"callable_bed": "".join(given.callable), "pedigree": "".join(given.pedigree)}
+found = call_file(Path(given.vcf), snakemake.config["genome"], **beside)
+log.info("%d samples, genes covered: %s", found.sites["sample"].nunique(), ", ".join(found.found))
+write_table("calls", found.calls, Path(out.calls))
+write_table("sites", found.sites, Path(out.sites))
+write_findings(found.findings, Path(out.findings))

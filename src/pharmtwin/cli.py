@@ -42,6 +42,44 @@ def verify(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def genome(arguments: argparse.Namespace) -> int:
+    """Star alleles of one VCF, without a study: a table on standard output or in a file; 1 if it cannot be read."""
+    from pathlib import Path
+
+    from pharmtwin.genome.definitions import ANCESTRIES, GENES
+    from pharmtwin.genome.quick import call_table, match_table
+    from pharmtwin.genome.vcf import VcfError
+    from pharmtwin.intake.config import load_config
+
+    genes = arguments.genes or list(GENES)
+    unknown = [g for g in genes if g not in GENES]
+    if unknown or arguments.ancestry not in ANCESTRIES:
+        print(f"unknown: {unknown or arguments.ancestry}; genes: {', '.join(GENES)}; ancestries: {ANCESTRIES}")
+        return 1
+    try:
+        if arguments.matching:
+            table = match_table(Path(arguments.vcf), genes, every=arguments.all, combine=arguments.combinations)
+        else:
+            config, _, _ = load_config([])
+            given = {"genes": genes, "absent_positions": arguments.absent, "build": arguments.build}
+            table = call_table(
+                Path(arguments.vcf),
+                {**(config or {})["genome"], **given},
+                ancestry=arguments.ancestry,
+                callable_bed=arguments.callable,
+                pedigree=arguments.pedigree,
+            )
+    except VcfError as error:
+        print(error, file=sys.stderr)
+        return 1
+    text = table.to_csv(sep="\t", index=False, lineterminator="\n")
+    if arguments.out:
+        Path(arguments.out).write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line: every sub-command names its function as ``run``."""
     top = argparse.ArgumentParser(prog="pharmtwin", description="Patient-specific pharmacological digital twins.")
@@ -58,6 +96,20 @@ def parser() -> argparse.ArgumentParser:
         help="your config file(s), merged over config/config.yaml in this order",
     )
     sub.set_defaults(run=check)
+
+    sub = commands.add_parser("genome", help="star alleles of one VCF, without a study (research use)")
+    sub.add_argument("vcf", help="VCF, BCF or gVCF, GRCh38 or GRCh37")
+    sub.add_argument("--genes", nargs="+", metavar="GENE", help="default: all")
+    sub.add_argument("--ancestry", default="ALL", help="AFR, AMR, EAS, EUR, SAS or ALL (default)")
+    sub.add_argument("--absent", default="not_assayed", choices=["not_assayed", "reference"])
+    sub.add_argument("--build", default="auto", choices=["auto", "GRCh38", "GRCh37"])
+    sub.add_argument("--callable", default="", metavar="BED", help="regions where an absent record means reference")
+    sub.add_argument("--pedigree", default="", metavar="PED", help="relatives among the samples, for phase")
+    sub.add_argument("--matching", action="store_true", help="exact named-allele matching by PharmCAT's rules instead")
+    sub.add_argument("--all", action="store_true", help="with --matching: every matching diplotype, not the best only")
+    sub.add_argument("--combinations", action="store_true", help="with --matching: name combinations, partial alleles")
+    sub.add_argument("--out", default="", metavar="TSV", help="write here instead of to the screen")
+    sub.set_defaults(run=genome)
 
     sub = commands.add_parser("verify", help="hash a run's outputs again; with a second manifest, compare two runs")
     sub.add_argument("manifest", help="results/<study>/manifest.json")

@@ -66,6 +66,7 @@ class Folder:
             "study": "test",
             "drug": "drugs/testdrug.yaml",
             "paths": {**paths, "structure_calls": "", "published": ""},
+            "genome": {"genes": list(GENES)},
             "sensitivity": {"scenario": "qd20"},
         }
         samples = [twin["sample"] for twin in twins]
@@ -108,7 +109,7 @@ def vcf_text(samples: list[str], build: str = "GRCh38", records: bool = True) ->
     return "\n".join(lines) + "\n"
 
 
-HEADER_ROW = 7  # line of #CHROM in the VCFs above; asserted in test_good_input
+HEADER_ROW = 1 + vcf_text(["S"]).splitlines().index(next(x for x in vcf_text(["S"]).splitlines() if x[:2] == "#C"))
 
 
 def missing_column(f: Folder) -> None:
@@ -145,9 +146,16 @@ def vcf_sample_without_twin(f: Folder) -> None:
     f.vcfs["cohort.vcf"] = vcf_text([f"S{i}" for i in range(1, 10)] + ["S99"])
 
 
+def length_of(chrom: str) -> tuple[str, str]:
+    """Header lines of a contig on the two builds: GRCh38, GRCh37."""
+    lengths = facts.fact_table("genes/contig_lengths.tsv")
+    of = {r["build"]: r["length"] for r in lengths[lengths["chrom"] == chrom].to_dict("records")}
+    return f"##contig=<ID={chrom},length={of['GRCh38']}>", f"##contig=<ID={chrom},length={of['GRCh37']}>"
+
+
 def grch37(f: Folder) -> None:
     f.twins[5]["vcf"] = "old.vcf"
-    f.vcfs["old.vcf"] = vcf_text(["S6"], "GRCh37")
+    f.vcfs["old.vcf"] = vcf_text(["S6"]).replace(*length_of("chr10"))
     _leave_cohort(f, "S6")
 
 
@@ -227,7 +235,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "VCF sample without twin": (
         vcf_sample_without_twin, "vcf/cohort.vcf", HEADER_ROW, "", "S99", "vcf.sample_extra",
         "1 samples belong to no twin"),
-    "GRCh37": (grch37, "vcf/old.vcf", 0, "", "GRCh37", "vcf.build", "lift the file over to GRCh38"),
+    "two builds": (grch37, "vcf/old.vcf", 0, "", "contigs of GRCh37 and GRCh38", "vcf.build_conflict", "one build a file"),
     "empty VCF": (empty_vcf, "vcf/empty.vcf", 0, "", "", "vcf.empty", "the file has a header but no records"),
     "VCF file missing": (
         vcf_file_missing, "twins.tsv", 9, "vcf", "nowhere.vcf", "vcf.file_missing",
@@ -251,7 +259,7 @@ CASES: dict[str, tuple[Any, ...]] = {
         config_drug, "my.yaml", 2, "drug", "drugs/nothing.yaml", "config.drug_unknown",
         "there is no such drug file - nothing is known of the drug - available drugs: "),
     "unknown config key": (
-        config_key, "my.yaml", 13, "fit.chain", "", "config.unknown_key",
+        config_key, "my.yaml", 20, "fit.chain", "", "config.unknown_key",
         "the key is not known - it would have no effect - did you mean fit.chains?"),
 }  # fmt: skip
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pharmtwin.exchange.sbml_export import to_sbml
 
 from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine import cvode
 from pharmtwin.engine.run import Dose, pack, simulate, simulate_with_sensitivities
+from pharmtwin.exchange.sbml_export import to_sbml
 from pharmtwin.model.description import Definition, Model
 
 roadrunner = pytest.importorskip("roadrunner")
@@ -92,9 +92,17 @@ def casadi_expression(text: str, symbols: dict[str, Any]) -> Any:
                     return x / y
                 if isinstance(op, ast.Pow):
                     return x**y
-        raise NotImplementedError(ast.unparse(node))
+        raise ValueError(
+            f"{ast.unparse(node)!r} has no translation to CasADi here, so the peer cannot be given this model: "
+            "add a case for it above"
+        )
 
     return go(ast.parse(text, mode="eval").body)
+
+
+def test_an_expression_without_a_translation_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'a < b' has no translation to CasADi here"):
+        casadi_expression("2*(a < b)", {"a": 1.0, "b": 2.0})
 
 
 def casadi_gradients(model: Model, p: Floats, doses: list[Dose], times: Floats) -> Floats:

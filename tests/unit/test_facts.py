@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
+from pharmtwin.curation import versions
 from pharmtwin.facts import RESOURCES
 
 ROOT = RESOURCES.parent
@@ -24,15 +23,6 @@ DRUGS = sorted((RESOURCES / "drugs").glob("*.yaml"))
 NO_SOURCE = {"", "-", "?", "x", "none", "na", "n/a", "nan", "todo", "tbd", "placeholder", "unknown"}
 #: tables whose rows are sourced through a row of another table: table -> (shared column, other table)
 SOURCED_THROUGH = {"observed/paroxetine_profiles.tsv": ("profile", "observed/paroxetine_groups.tsv")}
-
-
-def maintenance(name: str) -> ModuleType:
-    """A script of scripts/maintenance as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / "maintenance" / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def table(name: str) -> pd.DataFrame:
@@ -56,29 +46,38 @@ def values(node: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_versions_list_is_in_step_with_resources() -> None:
-    said = maintenance("build_versions").differences()
+    said = versions.differences()
     advice = "raise the version, run scripts/maintenance/build_versions.py, tell CHANGELOG.md ('Numbers that changed')"
     assert not said, "\n".join([*said, advice])
 
 
 def test_every_listed_table_says_what_it_is_and_where_from() -> None:
-    for name, row in maintenance("build_versions").read_versions().items():
+    for name, row in versions.read_versions().items():
         assert re.fullmatch(r"\d+\.\d+\.\d+", row["version"]), f"{name}: version {row['version']!r}"
         empty = [c for c in ("what", "source", "licence", "sha256") if not row[c].strip()]
         assert not empty, f"versions.tsv, {name}: empty {empty}"
 
 
 def test_a_changed_number_is_named(tmp_path: Path) -> None:
-    build = maintenance("build_versions")
     (tmp_path / "a.tsv").write_text("# note\nx\tsource\n1\tme\n")
-    (tmp_path / build.VERSIONS).write_text("\t".join(build.COLUMNS) + f"\na.tsv\t1.0.0\t1\t{'0' * 64}\tw\ts\tl\n")
+    (tmp_path / versions.VERSIONS).write_text("\t".join(versions.COLUMNS) + f"\na.tsv\t1.0.0\t1\t{'0' * 64}\tw\ts\tl\n")
     (tmp_path / "b.tsv").write_text("x\tsource\n")
-    assert build.differences(tmp_path) == [
+    assert versions.differences(tmp_path) == [
         "resources/b.tsv: not listed in versions.tsv",
         "resources/a.tsv: changed since version 1.0.0 (1 -> 1 rows)",
     ]
-    kept = build.current(tmp_path)["a.tsv"]
+    kept = versions.current(tmp_path)["a.tsv"]
     assert (kept["version"], kept["what"], kept["rows"]) == ("1.0.0", "w", "1")
+
+
+def test_writing_the_list_keeps_what_people_wrote_and_ends_the_differences(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("x\tsource\n1\tme\n")
+    old = "\t".join(versions.COLUMNS) + f"\na.tsv\t1.0.0\t7\t{'0' * 64}\tw\ts\tl\n"
+    (tmp_path / versions.VERSIONS).write_text(old)
+    versions.write_versions(tmp_path)
+    row = versions.read_versions(tmp_path)["a.tsv"]
+    assert (row["version"], row["rows"], row["what"], row["licence"]) == ("1.0.0", "1", "w", "l")
+    assert versions.differences(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", TABLES)

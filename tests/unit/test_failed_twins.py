@@ -1,11 +1,9 @@
-"""A twin whose solves all fail stops nothing, is named with its reason everywhere, and sets the exit code."""
+"""A twin whose solves all fail stops nothing and is named with its reason in tables, log and report."""
 
 from __future__ import annotations
 
 import logging
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,9 +26,8 @@ from pharmtwin.pbpk.predict import POPULATION, Inputs, predict_scenarios
 from pharmtwin.pbpk.stage import predict_bucket, settings_of
 from pharmtwin.report import build_report
 from pharmtwin.tables import read_table, write_table
-from pharmtwin.workflow.failed import exit_code, failed_twins
+from pharmtwin.workflow.failed import failed_solves
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SCENARIO = Scenario("once", 20.0, 24.0, 2, "oral")
 DRAWS = 6
 CONFIG = {
@@ -121,12 +118,16 @@ def test_a_population_model_without_a_result_still_has_tables(vector: Vector, dr
     assert len(done[1]) == 0 and (done[0].n_draws == 0).all()
 
 
-def test_one_failed_draw_makes_no_failed_twin(vector: Vector, drug: Path, tmp_path: Path) -> None:
+def test_some_failed_draws_leave_a_result_and_are_named(vector: Vector, drug: Path, tmp_path: Path) -> None:
     base = {"population_M": vector(V_liver=np.nan), "population_F": vector()}
     done = predict_scenarios(bucket_inputs(base, drug), ["population"], [SCENARIO], settings_of(CONFIG), "population")
     assert (done[0].n_failed == DRAWS // 2).all() and done[0]["median"].notna().all()
-    write_table("solver_check", done[2], tmp_path / "pbpk/population/solver_check.tsv")
-    assert (~done[2].passed.astype(bool)).sum() == DRAWS // 2 and failed_twins(tmp_path) == []
+    path = tmp_path / "pbpk/population/solver_check.tsv"
+    write_table("solver_check", done[2], path)
+    assert (~done[2].passed.astype(bool)).sum() == DRAWS // 2
+    (one,) = failed_solves([path])
+    assert one.has_result and one.who == "population, population/once/population" and len(one.draws) == DRAWS // 2
+    assert one.reason.startswith("solve failed: parameter V_liver is nan")
 
 
 # ---------------------------------------------------------------- evaluation and report
@@ -229,62 +230,3 @@ def test_accuracy_counts_what_is_missing(tables: dict[str, Any]) -> None:
     assert kept.loc[("covariates", "GMFE_ratio_to_population"), ["n", "n_missing"]].tolist() == [9, 0]
     assert "Not predicted, and not counted: 3 by the twin." in verdict(table, "synthetic")
     assert "Not predicted" not in verdict(whole, "synthetic")
-
-
-# ---------------------------------------------------------------- exit code
-
-HEAD = "stage\trun\tstate\tmax_relative_difference\tlimit\tpassed\tfailure\n"
-BAD = "pbpk/b0\tT2/{}/twin\tnot known\t\t\tFalse\tno result: all 6 solves failed; the first: parameter x is nan\n"
-DRAW = "pbpk/b0\tT1/once/twin/draw1\tA_liver\t\t\tFalse\tT1/once/twin/draw1 - solve failed: too many steps\n"
-FINE = "pbpk/b0\tT1/once/twin/draw2\tC_plasma at 1 h\t1e-06\t0.001\tTrue\t\n"
-
-
-def lay_checks(folder: Path, **buckets: str) -> None:
-    for bucket, text in buckets.items():
-        (folder / "pbpk" / bucket).mkdir(parents=True)
-        (folder / "pbpk" / bucket / "solver_check.tsv").write_text(HEAD + text, encoding="utf-8")
-
-
-def test_failed_twins_are_read_from_the_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lay_checks(tmp_path, b0=FINE + DRAW, b1="")
-    assert failed_twins(tmp_path) == [] and exit_code(tmp_path) == 0 and capsys.readouterr().err == ""
-    lay_checks(tmp_path, b2=BAD.format("once") + BAD.format("samples"), b3=BAD.format("once").replace("T2", "A9"))
-    reason = "all 6 solves failed; the first: parameter x is nan"
-    assert failed_twins(tmp_path) == [f"A9: once (twin): {reason}", f"T2: once (twin), its samples (twin): {reason}"]
-    assert exit_code(tmp_path) == 1
-    assert capsys.readouterr().err.count("FAILED TWINS: ") == 3
-
-
-def test_a_table_that_is_not_solver_check_is_an_error(tmp_path: Path) -> None:
-    lay_checks(tmp_path, b0="")
-    (tmp_path / "pbpk/b0/solver_check.tsv").write_text("a\tb\n1\t2\n", encoding="utf-8")
-    with pytest.raises(KeyError):
-        failed_twins(tmp_path)
-    with pytest.raises(ValueError, match="not twin/scenario/model"):
-        unsolved("T1", "no result: all 6 solves failed")
-
-
-def test_the_handler_of_the_snakefile_sets_the_exit_code(tmp_path: Path) -> None:
-    """The handler's own text, in a workflow of one script."""
-    source = (REPOSITORY / "Snakefile").read_text(encoding="utf-8")
-    imports = re.findall(r"^(?:import sys|from pharmtwin.workflow.failed import exit_code)\n", source, re.M)
-    handler = re.search(r"^onsuccess:\n(?:    .*\n)+", source, re.M)
-    assert len(imports) == 2 and handler
-    (tmp_path / "Snakefile").write_text(
-        "".join(imports) + 'OUT = "results/s"\n'
-        'rule all:\n    input: "b.txt"\n'
-        'rule b:\n    output: "b.txt"\n    script: "b.py"\n' + handler[0],
-        encoding="utf-8",
-    )
-    (tmp_path / "b.py").write_text("open(snakemake.output[0], 'w').close()\n", encoding="utf-8")
-    lay_checks(tmp_path / "results/s", b0=FINE + BAD.format("once"))
-
-    def snakemake(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-
-    dry = snakemake("-n")
-    assert dry.returncode == 0 and "FAILED TWINS" not in dry.stdout + dry.stderr
-    done = snakemake()
-    assert done.returncode == 1 and done.stderr.count("FAILED TWINS: ") == 2, done.stderr
-    assert (tmp_path / "b.txt").exists()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pharmtwin.curation import clearance_comparison
 from pharmtwin.facts import fact_table
 from pharmtwin.genome import factors as fa
 from pharmtwin.genome.phenotype import relative_clearance
@@ -25,14 +24,8 @@ NORMAL, DECREASED, NONE, INCREASED, UNKNOWN = (
 
 @pytest.fixture(scope="module")
 def compare() -> ModuleType:
-    """scripts/maintenance/compare_clearance_maps.py as a module."""
-    path = ROOT / "scripts" / "maintenance" / "compare_clearance_maps.py"
-    spec = importlib.util.spec_from_file_location("compare_clearance_maps", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """The comparison of maps."""
+    return clearance_comparison
 
 
 def made_up(compare: ModuleType, g: float, scores: tuple[float, ...] = (0, 0.5, 1, 1.25, 3)) -> list:
@@ -85,6 +78,52 @@ def test_a_floor_is_not_given_to_a_model_with_other_pathways() -> None:
     assert given.quantity == "whole_clearance"
 
 
+@pytest.mark.parametrize("gene", ["CYP2C19", "CYP2C9", "CYP3A5"])
+def test_two_alleles_without_function_leave_the_other_pathways_in_every_gene(gene: str) -> None:
+    none = fa.factor(gene, (NONE, NONE))
+    assert none[:3] == (0.0, 0.0, "enzyme_clint")
+    assert fa.auc_ratio(0.7, none.median) == pytest.approx(1 / 0.3, rel=1e-14)
+
+
+def test_a_floor_stands_only_in_maps_of_whole_clearance(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = fact_table(fa.TABLE)
+    floors = table[table["key"] == fa.FLOOR]
+    assert len(floors) and set(floors["quantity"]) == {"whole_clearance"}
+    wrong = [
+        r._replace(quantity="enzyme_clint", map_name="wrong") for r in fa._rows("CYP2D6") if r.key in ("K50", "f0")
+    ]
+    monkeypatch.setattr(fa, "_rows", lambda gene: wrong)
+    with pytest.raises(ValueError, match="has a floor but is of enzyme_clint"):
+        fa.factor("CYP2D6", 0.0, "wrong")
+
+
+def test_share_of_the_enzyme_from_a_whole_clearance_and_back() -> None:
+    whole = np.array([0.5, 0.25, 1.0])  # efavirenz, CYP2B6
+    enzyme = fa.enzyme_share(whole, 0.8)
+    assert enzyme == pytest.approx([0.375, 0.0625, 1.0])
+    assert 1 / fa.auc_ratio(0.8, enzyme) == pytest.approx(whole)
+    for ratio, fm in ((0.1, 0.8), (0.5, 0.0), (0.5, 1.2)):
+        with pytest.raises(ValueError):
+            fa.enzyme_share(ratio, fm)
+
+
+def test_factor_of_a_diplotype_takes_what_its_map_asks_for() -> None:
+    assert fa.diplotype_factor("CYP2D6", "*4/*41") == fa.factor("CYP2D6", 0.5)
+    assert fa.diplotype_factor("CYP2D6", "*4/*41", scheme="cpic2024") == fa.factor("CYP2D6", 0.25)
+    assert fa.diplotype_factor("CYP2C19", "*2/*17") == fa.factor("CYP2C19", (NONE, INCREASED))
+    assert fa.diplotype_factor("CYP2C9", "*1/*3") == fa.factor("CYP2C9", (NORMAL, NONE))  # has a score, map by function
+    assert "wide prior" in fa.diplotype_factor("CYP2C19", "*1/[*2 + *17]").reason
+    assert "wide prior" in fa.diplotype_factor("CYP2D6", "*1/*4 + g.42126000G>A").reason
+    with pytest.raises(ValueError, match="two alleles"):
+        fa.diplotype_factor("CYP2C19", "*2")
+
+
+def test_width_of_ninety_percent() -> None:
+    low, high = np.exp(np.array([-1, 1]) * fa.WIDTH_90 / 2)
+    assert fa.log_normal(low, high) == pytest.approx((1.0, 1.0))
+    assert math.isclose(fa.WIDTH_90, 3.289707253902945, rel_tol=1e-12)
+
+
 # the table
 
 
@@ -121,6 +160,14 @@ def test_other_genes_give_back_their_studies() -> None:
     assert 21.14 + 26.29 * fa.factor("CYP3A5", (NORMAL, NONE)).median == pytest.approx(30.79, rel=1e-3)
     assert 0.79 * fa.factor("UGT1A1", (DECREASED, NORMAL)).median == pytest.approx(0.58, rel=2e-3)
     assert fa.factor("ABCG2", (DECREASED, DECREASED))[::2] == (0.23, "efflux")
+    # CYP2C9: what *3/*3 has is not the enzyme's; *1/*3 13.0 = 2.2 + 10.8 of two alleles
+    assert 2.2 + 10.8 * fa.factor("CYP2C9", (NORMAL, NONE)).median == pytest.approx(8.7, rel=1e-3)
+    assert 2.2 + 10.8 * fa.factor("CYP2C9", (DECREASED, NORMAL)).median == pytest.approx(12.3, rel=1e-3)
+    assert 2.2 + 10.8 * fa.factor("CYP2C9", (DECREASED, NONE)).median == pytest.approx(6.5, rel=1e-3)
+    digoxin = math.log(1 / 1.35), math.log(9.24 / 9.38), math.log(911 / 506)  # TT to CC, inverse absorption
+    efflux = fa.factor("ABCB1", (INCREASED, INCREASED))
+    assert math.log(efflux.median) == pytest.approx(np.mean(digoxin), abs=1e-3) and efflux.quantity == "efflux"
+    assert efflux.sd_log == pytest.approx(np.std(digoxin, ddof=1), abs=1e-3)
     assert fa.factor("CYP2B6", (DECREASED, DECREASED), "efavirenz", **whole).median == 0.25
 
 
@@ -191,7 +238,7 @@ def test_a_known_allele_sets_the_limits_of_an_unknown_one() -> None:
         (("CYP2C19", (DECREASED, NORMAL)), KeyError, "no sourced factor for Decreased function and Normal function"),
         (("CYP2X1", 1.0), KeyError, "not in genes/clearance_maps.tsv"),
         (("CYP2D6", 1.0, "cubic"), KeyError, "no map 'cubic'"),
-        (("CYP2C9", (NORMAL, NONE)), KeyError, "no default map"),
+        (("CYP2B6", (NORMAL, DECREASED)), KeyError, "no default map"),
         (("CYP2C9", (NORMAL, NONE), "tolbutamide"), ValueError, "whole clearances"),
         (("CYP2D6", -0.5), ValueError, "not negative"),
         (("CYP2D6", float("nan")), ValueError, "not negative"),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
 
 import pharmtwin
+from pharmtwin.curation import environments as envs
 from pharmtwin.tables import schema_names
 from pharmtwin.workflow.code import module_path, modules_of
 
@@ -63,16 +62,6 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{a.name}" for a in node.names if module_path(f"{node.module}.{a.name}"))
 
 
-def build_envs() -> ModuleType:
-    """scripts/maintenance/build_envs.py as a module."""
-    spec = importlib.util.spec_from_file_location("build_envs", ROOT / "scripts" / "maintenance" / "build_envs.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_imports_point_down_only() -> None:
     wrong = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -95,6 +84,25 @@ def test_the_science_knows_no_workflow() -> None:
     assert not wrong, f"these import snakemake: {wrong}"
 
 
+def test_what_is_run_by_hand_is_reached_by_no_stage() -> None:
+    files = [*(ROOT / "scripts").glob("*.py"), *(p for p in PACKAGE.rglob("*.py") if p.parent.name != "curation")]
+    wrong = [str(p.relative_to(ROOT)) for p in files if any(n.startswith("pharmtwin.curation") for n in imports(p))]
+    assert not wrong, f"these import pharmtwin.curation: {wrong}"
+
+
+def test_a_file_that_is_out_of_step_with_the_lock_is_named(tmp_path: Path) -> None:
+    (tmp_path / "requirements.lock").write_bytes((ROOT / "requirements.lock").read_bytes())
+    (tmp_path / "envs").mkdir()
+    for stage in envs.ROOTS:
+        (tmp_path / f"envs/{stage}.yaml").write_bytes((ROOT / f"envs/{stage}.yaml").read_bytes())
+    assert envs.out_of_step(tmp_path) == {}
+    (tmp_path / "envs/fit.yaml").unlink()
+    (tmp_path / "envs/body.yaml").write_text("edited by hand", encoding="utf-8")
+    assert envs.out_of_step(tmp_path) == {
+        f"envs/{s}.yaml": (ROOT / f"envs/{s}.yaml").read_text(encoding="utf-8") for s in ("body", "fit")
+    }
+
+
 def test_heavy_packages_stay_in_their_stage() -> None:
     heavy = {"pymc": {"inference"}, "arviz": {"inference"}, "nutpie": {"inference"}, "plotly": {"report"}}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -104,7 +112,7 @@ def test_heavy_packages_stay_in_their_stage() -> None:
 
 
 def test_files_are_one_idea_long() -> None:
-    limits = [(ROOT / "Snakefile", 60), *((p, 40) for p in (ROOT / "scripts").glob("*.py"))]
+    limits = [(ROOT / "Snakefile", 60), *((p, 40) for p in (ROOT / "scripts").rglob("*.py"))]
     limits += [(p, 400) for p in PACKAGE.rglob("*.py")]
     long = []
     for path, limit in limits:
@@ -138,7 +146,7 @@ def test_every_locked_version_has_hashes() -> None:
 
 
 def test_envs_are_in_step_with_the_lock() -> None:
-    wanted = build_envs().environments((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    wanted = envs.environments((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     assert {p.stem for p in (ROOT / "envs").glob("*.yaml")} == set(wanted)
     for stage, text in wanted.items():
         stale = f"envs/{stage}.yaml is out of step; run scripts/maintenance/build_envs.py"
@@ -157,7 +165,7 @@ def scripts_by_env() -> dict[str, set[Path]]:
 
 
 def test_rules_use_the_environments_that_are_there() -> None:
-    assert set(scripts_by_env()) == set(ENVS) == set(build_envs().ROOTS)
+    assert set(scripts_by_env()) == set(ENVS) == set(envs.ROOTS)
 
 
 @pytest.mark.parametrize("stage", ENVS)
@@ -168,11 +176,10 @@ def test_an_env_holds_what_its_scripts_import(stage: str) -> None:
     tops = {n.split(".")[0] for n in direct}
     tops |= {n.split(".")[0] for m in reached if (p := module_path(m)) for n in imports(p)}
     third = tops - set(sys.stdlib_module_names) - {"pharmtwin"}
-    build = build_envs()
-    pins = build.read_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"))
-    held = {p.name for p in build.closure(pins, build.ROOTS[stage])}
-    missing = sorted(t for t in third if build.normalised(DISTRIBUTION.get(t, t)) not in held)
-    assert not missing, f"envs/{stage}.yaml lacks {missing}; add them to ROOTS in scripts/maintenance/build_envs.py"
+    pins = envs.read_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    held = {p.name for p in envs.closure(pins, envs.ROOTS[stage])}
+    missing = sorted(t for t in third if envs.normalised(DISTRIBUTION.get(t, t)) not in held)
+    assert not missing, f"envs/{stage}.yaml lacks {missing}; add them to ROOTS in pharmtwin.curation.environments"
 
 
 def test_env_files_are_conda_environments() -> None:

@@ -132,7 +132,7 @@ def test_config_files_merge_and_keep_their_lines(tmp_path):
 def test_vcf_checks_are_called_once_a_file(config, tmp_path, monkeypatch):
     calls = []
 
-    def stand_in(path, expected, *, extra_samples, required):
+    def stand_in(path, expected, *, extra_samples, required, genes, options):
         calls.append((Path(path).name, expected, extra_samples, required))
         return [Finding.create("vcf.sample_missing", path, "not there", "why", "fix", row=5, value="S2")]
 

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import ir
 from numpy.typing import NDArray
 from program_fixture import EVERYTHING, STEP, Interpreted, called, everything_model
 
 from pharmtwin.core.whole_body import whole_body
-from pharmtwin.engine.native import llvm_text
+from pharmtwin.engine.native import _Function, llvm_text
 from pharmtwin.engine.tape import OPCODES
 from pharmtwin.model.codegen import FUNCTIONS, generate, row_width, symbolic_lu
 from pharmtwin.model.description import Definition, Flux, Model, Module, Parameter, State, compose
-from pharmtwin.model.program import OPERATIONS
+from pharmtwin.model.program import OPERATIONS, Program
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +253,16 @@ def agree(model: Model, seed: int, y: NDArray[Any], p: NDArray[Any]) -> None:
 @pytest.mark.parametrize("point", [(0.8, 0.6, 1.3, 2.2), (0.31, 1.7, 0.4, 0.9), (2.3, 1.1, 2.5, 3.1)])
 def test_machine_code_and_tape_agree_on_the_whole_language(point: tuple[float, ...]) -> None:
     agree(everything_model(), 5, np.array(point[:2]), np.array(point[2:]))
+
+
+def test_what_has_no_machine_code_is_refused_by_name() -> None:
+    unknown, of_row = Program("rhs"), Program("observe_rows")
+    unknown.store(2, 0, unknown.op("gamma", unknown.load(0, 0)))
+    of_row.op("exp", of_row.load_row(2, 0))
+    with pytest.raises(ValueError, match=r"program 'rhs' uses the operation 'gamma', which has no machine code: use "):
+        _Function(ir.Module("m"), unknown, 2).emit()
+    with pytest.raises(ValueError, match=r"program 'observe_rows' applies 'exp' to a row .* multiply the row by it"):
+        _Function(ir.Module("m"), of_row, 2).emit()
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -10,6 +10,7 @@ from pharmtwin.model.description import Definition, Flux, ModelError, Module, Pa
 
 A = State("A", "mg", "amount", conserved=True)
 B = State("B", "mg", "amount", conserved=True)
+CLOCK = State("time", "h", "declared by hand")
 K = Parameter("k", "1/h", "rate")
 
 
@@ -27,6 +28,10 @@ def module(*fluxes: Flux, states: tuple[State, ...] = (A, B), definitions: tuple
         (module(states=(State("lambda", "mg", "amount"),)), "lambda"),
         (module(states=(State("A", "mg", "amount", math.nan),)), "'A'"),
         (module(definitions=(Definition("time", "k", "h", "not the clock"),)), "time"),
+        (module(Flux("f", "2*sin(time)", "1", None, "time")), "flux 'f' of module 'm' ends at 'time', the clock"),
+        (module(Flux("f", "sin(time)", "1", "time", None)), "ends at 'time', the clock"),
+        (module(Flux("f", "k", "1/h", stoichiometry=(("time", 1.0),)), states=(CLOCK,)), "ends at 'time', the clock"),
+        (Module("m", states=(CLOCK,), dose_targets=(("oral", "time"),)), "'oral' doses of module 'm' go to the clock"),
     ],
 )
 def test_refused(wrong: Module, named: str) -> None:
@@ -42,3 +47,8 @@ def test_an_observable_is_asked_for_once() -> None:
 def test_formulas_that_balance_are_accepted() -> None:
     model = compose("balanced", [module(Flux("f", "A", "mg/h", stoichiometry=(("A", "-k/2"), ("B", "0.5*k"))))], ["A"])
     assert model.state_names == ["A", "B"]
+
+
+def test_a_clock_that_a_module_declares_runs_at_one() -> None:
+    algebra, (rate,), _ = compose("clock", [Module("m", states=(CLOCK,))], []).graph
+    assert algebra.value(rate) == 1.0

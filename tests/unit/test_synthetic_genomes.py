@@ -61,6 +61,7 @@ def test_two_deletions_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_allele_without_definition_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genomes, "GENES", ("CYP2D6", "CYP2C9"))
     monkeypatch.setattr(genomes, "_frequencies", lambda gene, ancestry: (("*9999", "*1"), (0.5, 0.5)))
     cohort = [draw_genome("S", "EUR", 0.0, np.random.default_rng(seed)) for seed in range(5)]
     assert all(set(pair) == {"*1"} for g in cohort for pair in g.alleles.values())

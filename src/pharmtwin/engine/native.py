@@ -97,7 +97,11 @@ class _Function:
         if op == "neg":
             return b.fneg(v[0], flags=FLAGS)
         if row:
-            raise NotImplementedError(f"{op} of a row")
+            raise ValueError(
+                f"program {self.program.name!r} applies {op!r} to a row (one number a sensitivity parameter), but rows "
+                "only know load, store, add, sub, mul, div and neg: compute the factor as a number and multiply the "
+                "row by it"
+            )
         if op in COMPARE:
             return self._number(b.fcmp_ordered(COMPARE[op], *v))
         if op in ("min", "max"):
@@ -122,7 +126,10 @@ class _Function:
                 self.module, ir.FunctionType(DOUBLE, [DOUBLE] * len(v)), op
             )
             return b.call(known, v)
-        raise NotImplementedError(op)
+        raise ValueError(
+            f"program {self.program.name!r} uses the operation {op!r}, which has no machine code: use one of "
+            "model.program.OPERATIONS, or add it to INTRINSICS or LIBM of engine.native"
+        )
 
 
 def llvm_text(generated: Generated) -> str:

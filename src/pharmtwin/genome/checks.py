@@ -2,174 +2,135 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from pharmtwin.facts import fact_table
 from pharmtwin.findings import Finding
-from pharmtwin.genome.definitions import GENES, gene_definition, rows_of
-from pharmtwin.genome.vcf import VcfError, at_positions, header_lines, open_vcf, read_sites
+from pharmtwin.genome.definitions import GENES
+from pharmtwin.genome.outside_table import read_outside
+from pharmtwin.genome.pedigree import read_ped
+from pharmtwin.genome.vcf import ReadOptions, SiteCalls, gather
+from pharmtwin.genome.vcf_contigs import header_build
+from pharmtwin.genome.vcf_file import VcfFile, open_file
+from pharmtwin.genome.vcf_rules import RULES, Problems
+from pharmtwin.genome.vcf_scan import vote
 
-# rule: (what, why, how to fix)
-RULES = {
-    "vcf.absent": (
-        "the file does not exist",
-        "the twins' genotypes are read from it",
-        "correct the path in the twins sheet",
-    ),
-    "vcf.unreadable": (
-        "the file is not a readable VCF or BCF",
-        "no genotype can be taken from it",
-        "give a VCF 4.x (plain or bgzip) or BCF that bcftools view can read",
-    ),
-    "vcf.no_samples": (
-        "the file has no sample columns",
-        "a sites-only VCF carries no genotypes",
-        "export the VCF with its FORMAT and sample columns",
-    ),
-    "vcf.sample_duplicate": (
-        "sample names occur more than once",
-        "genotypes would go to the wrong twin",
-        "rename the columns (bcftools reheader)",
-    ),
-    "vcf.empty": (
-        "the file has a header but no records",
-        "no position is assayed",
-        "check the export or the region filter",
-    ),
-    "vcf.build": (
-        "the file is on GRCh37, the definitions are on GRCh38",
-        "every position would be read at the wrong place",
-        "lift the file over to GRCh38",
-    ),
-    "vcf.build_unknown": (
-        "the genome build cannot be told from header or records",
-        "a GRCh37 file would be read as not assayed",
-        "add ##contig lengths or ##reference to the header",
-    ),
-    "vcf.sample_missing": (
-        "a twin's sample is not in the file",
-        "the twin has no genotype",
-        "correct the sample name in the twins sheet or add the sample",
-    ),
-    "vcf.sample_extra": (
-        "{n} samples belong to no twin",
-        "a forgotten or misspelt twin would go unnoticed",
-        "add the twins, or set the check of extra samples to warning",
-    ),
-    "vcf.gene_uncovered": (
-        "no definition position of the gene is covered",
-        "its diplotype rests on population frequencies alone",
-        "include the gene's positions in the export",
-    ),
-    "vcf.filtered": (
-        "{n} definition positions of the gene fail FILTER",
-        "they count as not assayed",
-        "re-call or re-export these positions",
-    ),
-    "vcf.ref": (
-        "{n} definition positions of the gene have a REF that is not the GRCh38 base",
-        "they count as not assayed",
-        "check the reference genome of the file",
-    ),
-}
+#: counters of SiteCalls that become one finding a gene; the rule is ``vcf.`` and the name
+PER_GENE = ("ref", "swapped", "strand", "filtered", "low_evidence", "contradictory", "alt_invalid", "ps_invalid",
+            "ploidy", "structural", "half_call", "haploid", "other_alternate")  # fmt: skip
+#: errors that leave the genotypes of the other samples worth looking at
+SAMPLES = {"vcf.sample_missing", "vcf.sample_extra"}
+SHOWN = 5
 
 
 def vcf_findings(
-    path: str, expected_samples: list[str] | None, *, extra_samples: str = "error", required: bool = True
+    path: str,
+    expected_samples: list[str] | None,
+    *,
+    extra_samples: str = "error",
+    required: bool = True,
+    genes: Sequence[str] = GENES,
+    options: ReadOptions | None = None,
 ) -> list[Finding]:
-    """All that is wrong with a VCF.
+    """All that is wrong with a VCF, at once.
+
+    A file with an index is read at the definition positions only, so lines elsewhere are not checked.
 
     expected_samples : samples that twins use, or None to leave sample checks out.
     extra_samples : severity (``error`` or ``warning``) of samples that no twin uses.
     required : whether an absent file is an error (else a warning).
+    genes, options : what is read and how, as in the run.
     """
-
-    def finding(rule: str, *, n: int = 0, row: int = 0, value: str = "", severity: str = "error") -> Finding:
-        what, why, fix = RULES[rule]
-        return Finding.create(rule, path, what.format(n=n), why, fix, row=row, value=value, severity=severity)
-
-    file = Path(path)
-    if not file.is_file():
-        return [finding("vcf.absent", severity="error" if required else "warning")]
-    try:
-        header = header_lines(file)
-    except VcfError:
-        return [finding("vcf.unreadable")]
-    names = header[-1].split("\t")[9:]
-    duplicates = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
-    if not names:
-        return [finding("vcf.no_samples", row=len(header))]
-    if duplicates:
-        return [finding("vcf.sample_duplicate", row=len(header), value=", ".join(duplicates[:5]))]
-    out = []
-    if expected_samples is not None:
-        for sample in dict.fromkeys(expected_samples):
-            if sample not in set(names):
-                out.append(finding("vcf.sample_missing", row=len(header), value=sample))
-        extra = [n for n in names if n not in set(expected_samples)]
-        if extra:
-            shown = ", ".join(extra[:5]) + (", ..." if len(extra) > 5 else "")
-            out.append(finding("vcf.sample_extra", n=len(extra), row=len(header), value=shown, severity=extra_samples))
-    try:
-        if next(iter(open_vcf(file)), None) is None:
-            return [*out, finding("vcf.empty")]
-        build = detect_build(file, header)
-        calls = read_sites(file, GENES)
-    except Exception:  # htslib reports broken records with bare exceptions of several kinds
-        return [*out, finding("vcf.unreadable")]
-    if build == "GRCh37":
-        return [*out, finding("vcf.build", value=build)]
-    if not build:
-        out.append(finding("vcf.build_unknown", severity="warning"))
-    for gene, found in calls.items():
-        if found.n_covered == 0:
-            out.append(finding("vcf.gene_uncovered", value=gene, severity="warning"))
-        if found.filtered:
-            out.append(finding("vcf.filtered", n=found.filtered, value=gene, severity="warning"))
-        if found.contradicted:
-            out.append(finding("vcf.ref", n=found.contradicted, value=gene, severity="warning"))
-    return out
+    problems = Problems()
+    file = open_file(Path(path), problems)
+    severities = {"vcf.absent": "error" if required else "warning", "vcf.sample_extra": extra_samples}
+    if file is not None:
+        if expected_samples is not None:
+            _check_samples(file, expected_samples, problems)
+        if "vcf.sample_duplicate" not in problems:
+            found = gather(file, genes, options or ReadOptions(), problems)
+            if found is not None and all(p.rule in SAMPLES for p in problems.errors()):
+                _check_sites(found, problems)
+    return [p.finding(path, severities.get(p.rule, "")) for p in problems.entries.values()]
 
 
-def detect_build(path: Path, header: Iterable[str]) -> str:
-    """``GRCh38``, ``GRCh37`` or ``""``: by contig lengths, then by header text, then by the records themselves."""
-    lengths = {
-        (str(r.build), str(r.chrom).removeprefix("chr")): int(r.length)
-        for r in rows_of(fact_table("genes/contig_lengths.tsv"))
-    }
-    text = ""
-    for line in header:
-        contig = re.match(r"##contig=<ID=(?:chr)?([^,>]+).*?length=(\d+)", line)
-        if contig:
-            for build in ("GRCh38", "GRCh37"):
-                if lengths.get((build, contig[1])) == int(contig[2]):
-                    return build
-        if line.startswith(("##reference", "##contig", "##assembly")):
-            text += line.lower()
-    words = {"GRCh38": r"grch38|hg38|hs38|b38", "GRCh37": r"grch37|hg19|hs37|b37"}
-    found = [build for build, pattern in words.items() if re.search(pattern, text)]
-    return found[0] if len(found) == 1 else _build_by_records(path)
+def options_of(genome: Mapping[str, Any], callable_bed: str = "") -> ReadOptions:
+    """How files are read, from ``genome`` of the config and the path of a BED file.
+
+    Raises KeyError, TypeError or ValueError for a setting that is lacking or wrong.
+    """
+    return ReadOptions(
+        absent=str(genome["absent_positions"]),
+        build=str(genome["build"]),
+        filters=str(genome["filters"]),
+        min_depth=int(genome["min_depth"]),
+        min_quality=int(genome["min_quality"]),
+        callable=Path(callable_bed) if callable_bed else None,
+    )
 
 
-def _build_by_records(path: Path) -> str:
-    """The build whose definition positions more records hit with the definition's REF and ALT; ``""`` if equal."""
-    votes = {"GRCh38": 0, "GRCh37": 0}
-    for build in votes:
-        spans, known = {}, {}
-        for gene in GENES:
-            definition = gene_definition(gene)
-            lifted = [(s.position if build == "GRCh38" else s.position_grch37, s) for s in definition.sites]
-            here = sorted(((p, s) for p, s in lifted if p is not None), key=lambda pair: pair[0])
-            known[gene] = here
-            spans[gene] = (definition.chrom, np.array([p for p, _ in here], dtype=np.int64))
-        for gene, index, variant in at_positions(open_vcf(path), path, spans):
-            position, site = known[gene][index]
-            if position == variant.POS and site.ref == variant.REF and set(site.alts) & set(variant.ALT):
-                votes[build] += 1
-    if votes["GRCh38"] == votes["GRCh37"]:
+def pedigree_findings(path: str) -> list[Finding]:
+    """What is wrong with a PED file."""
+    return read_ped(Path(path))[1]
+
+
+def outside_findings(path: str, samples: Sequence[str]) -> list[Finding]:
+    """What is wrong with, or open in, a file of another caller; ``samples`` of the study find the one a name means."""
+    return read_outside(Path(path), samples=samples)[1]
+
+
+def _check_samples(file: VcfFile, expected: Sequence[str], problems: Problems) -> None:
+    names, row = set(file.samples), len(file.header)
+    for sample in dict.fromkeys(expected):
+        if sample not in names:
+            problems.add("vcf.sample_missing", row=row, value=sample, subject=sample)
+    extra = [n for n in file.samples if n not in set(expected)]
+    if extra:
+        problems.add("vcf.sample_extra", row=row, value=_shown(extra), count=len(extra))
+
+
+def _check_sites(found: dict[str, SiteCalls], problems: Problems) -> None:
+    for gene, calls in found.items():
+        sites = calls.definition.sites
+        places = [site.position_on(calls.build) for site in sites]
+        for name in PER_GENE:
+            hit = calls.sites_with(name)
+            if len(hit):
+                value = f"{gene} {_shown([str(places[i]) for i in hit])}"
+                problems.add(f"vcf.{name}", row=calls.rows[name], value=value, count=len(hit), subject=gene)
+        if "ploidy_mixed" in calls.counters:
+            n = int(calls.counters["ploidy_mixed"].sum())
+            problems.add("vcf.ploidy_mixed", value=gene, count=n, subject=gene)
+        unlifted = sum(place is None for place in places)
+        if unlifted:
+            problems.add("vcf.no_lift", value=gene, count=unlifted, subject=gene)
+        if calls.n_covered == 0:
+            problems.add("vcf.gene_uncovered", value=gene, subject=gene)
+    if any(calls.n_covered for calls in found.values()):
+        calls = next(iter(found.values()))
+        empty = [s for i, s in enumerate(calls.samples) if not any((c.evidence[i] != 0).any() for c in found.values())]
+        if empty:
+            problems.add("vcf.sample_empty", value=_shown(empty), count=len(empty))
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def detect_build(path: Path | str, header: Iterable[str]) -> str:
+    """``GRCh38``, ``GRCh37`` or ``""``: by contig lengths, accessions and words of the header, else by the records.
+
+    ``""`` also where the header or the records contradict themselves.
+    """
+    said = header_build(header)
+    if said.hard or said.text:
+        return said.build
+    file = open_file(Path(path), Problems())
+    if file is None:
         return ""
-    return max(votes, key=lambda b: votes[b])
+    ballot, tally = vote(file)
+    return next(iter(tally.builds)) if len(tally.builds) == 1 else ballot.winner()
+
+
+__all__ = ["RULES", "detect_build", "options_of", "outside_findings", "pedigree_findings", "vcf_findings"]

@@ -23,7 +23,7 @@ from pharmtwin.facts import fact_table
 
 GENES = (
     "CYP2D6", "CYP2C19", "CYP2C9", "CYP3A5", "SLCO1B1", "CYP2B6", "CYP3A4", "CYP4F2", "UGT1A1", "ABCG2", "DPYD",
-    "TPMT", "NUDT15", "NAT2", "VKORC1", "G6PD",
+    "TPMT", "NUDT15", "NAT2", "VKORC1", "G6PD", "CYP2C8", "CYP1A2", "ABCB1",
 )  # fmt: skip
 STRUCTURAL_GENES = ("CYP2D6",)
 ANCESTRIES = ("AFR", "AMR", "EAS", "EUR", "SAS", "ALL")
@@ -35,13 +35,26 @@ Codes = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Site:
-    """One definition position: 1-based GRCh38 ``position``, VCF ``ref`` and ``alts``; GRCh37 position where known."""
+    """One definition position: 1-based GRCh38 ``position``, VCF ``ref`` and ``alts``.
+
+    position_grch37 : its position on GRCh37, None if unknown. ref_grch37 : the sequence of GRCh37 there, one of
+    ref and alts written in the same way; ``""`` stands for ``ref``.
+    """
 
     position: int
     rsid: str
     ref: str
     alts: tuple[str, ...]
     position_grch37: int | None = None
+    ref_grch37: str = ""
+
+    def position_on(self, build: str) -> int | None:
+        """Position on ``GRCh38`` or ``GRCh37``, None if unknown."""
+        return self.position if build == "GRCh38" else self.position_grch37
+
+    def ref_on(self, build: str) -> str:
+        """Reference sequence of ``GRCh38`` or ``GRCh37`` at the position."""
+        return self.ref if build == "GRCh38" else self.ref_grch37 or self.ref
 
     def code(self, alt: str) -> int:
         """Code of an alternate; raises ValueError if the site does not define it."""
@@ -105,9 +118,12 @@ def natural_key(allele: str) -> tuple[tuple[int, ...], str]:
     return tuple(int(n) for n in re.findall(r"\d+", allele)), allele
 
 
-def diplotype(one: str, two: str) -> str:
-    """The two alleles in natural order, joined by ``/``: ``diplotype("*36+*10", "*10") == "*10/*36+*10"``."""
-    return "/".join(sorted((one, two), key=natural_key))
+def diplotype(*alleles: str) -> str:
+    """The alleles in natural order, joined by ``/``: ``diplotype("*36+*10", "*10") == "*10/*36+*10"``.
+
+    One allele alone (an X chromosome of a man) stays as it is.
+    """
+    return "/".join(sorted(alleles, key=natural_key))
 
 
 @cache
@@ -121,6 +137,7 @@ def gene_definition(gene: str) -> GeneDefinition:
             str(row.ref),
             tuple(str(row.alts).split(",")),
             int(row.position_grch37) if pd.notna(row.position_grch37) else None,
+            _ref_grch37(row),
         )
         for row in rows_of(positions)
     )
@@ -145,6 +162,16 @@ def gene_definition(gene: str) -> GeneDefinition:
     core.setflags(write=False)
     optional.setflags(write=False)
     return GeneDefinition(gene, str(positions["chrom"].iloc[0]), reference, sites, alleles, core, optional)
+
+
+def _ref_grch37(row: Any) -> str:
+    """GRCh37's sequence at a position; ``""`` if the table has none; ValueError if it is no allele of the position."""
+    found = getattr(row, "ref_grch37", None)
+    if found is None or pd.isna(found):
+        return ""
+    if str(found) not in (str(row.ref), *str(row.alts).split(",")):
+        raise ValueError(f"{row.gene} {row.position}: ref_grch37 {found} is neither ref nor alt")
+    return str(found)
 
 
 def _rows(table: str, gene: str, *, may_be_empty: bool = False) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cache
+from statistics import NormalDist
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,17 +25,23 @@ import numpy.typing as npt
 
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.definitions import rows_of
-from pharmtwin.genome.phenotype import relative_clearance
+from pharmtwin.genome.phenotype import SCHEME, UNKNOWN_FUNCTION, activity_score, functions, relative_clearance
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 FunctionPair: TypeAlias = tuple[str, str]
 
 TABLE = "genes/clearance_maps.tsv"
 REFERENCE_SCORE = 2.0
-UNKNOWN_FUNCTIONS = ("Unknown function", "Uncertain function")
+UNKNOWN_FUNCTIONS = (UNKNOWN_FUNCTION, "Uncertain function")
 NO_FUNCTION = "No function"
-#: width of a 90 % interval of a normal distribution, in standard deviations
-WIDTH_90 = 3.2897072539
+#: width of a 90 % interval of a normal distribution, in standard deviations (3.29)
+WIDTH_90 = 2 * NormalDist().inv_cdf(0.95)
+#: the parameter that stands for the other pathways in a saturating map
+FLOOR = "f0"
+
+
+class NoSourcedFactor(KeyError):
+    """A map without a number for what it is asked: nothing is made up in its place."""
 
 
 class Factor(NamedTuple):
@@ -96,6 +103,21 @@ def auc_ratio(fm: npt.ArrayLike, relative: npt.ArrayLike) -> Floats:
     return np.asarray(1 / clearance)
 
 
+def enzyme_share(ratio: npt.ArrayLike, fm: float) -> Floats:
+    """Relative clearance by the enzyme alone from a ratio of whole clearances: ``(ratio - (1 - fm)) / fm``, same shape.
+
+    The inverse of :func:`auc_ratio`; for genes of which only whole clearances are published (CYP2B6), where the share
+    of the enzyme is known for the drug that was studied. Raises ValueError where ``fm`` is not in (0, 1] or a ratio is
+    below ``1 - fm``, which no loss of the enzyme explains.
+    """
+    values = np.asarray(ratio, dtype=np.float64)
+    if not 0 < fm <= 1:
+        raise ValueError(f"fm, the share of an enzyme in the clearance, lies in (0, 1], not {fm}")
+    if not (values >= 1 - fm).all():
+        raise ValueError(f"a ratio below 1 - fm = {1 - fm:g} cannot come from this enzyme alone: fm is too small")
+    return np.asarray((values - (1 - fm)) / fm)
+
+
 def log_normal(low: float, high: float) -> tuple[float, float]:
     """Median and sd of the logarithm of the log-normal whose central 90 % is ``[low, high]`` (0 < low < high)."""
     if not 0 < low < high:
@@ -115,6 +137,14 @@ def default_map(gene: str) -> str:
     if not chosen:
         raise KeyError(f"{gene} has no default map in {TABLE}; name one of {list(maps(gene))}")
     return chosen[0]
+
+
+def form(gene: str, map_name: str) -> str:
+    """Form of a map: power, saturating, curve, ranges (by activity score), classes (by functions); KeyError if none."""
+    found = [str(r.form) for r in _rows(gene) if r.map_name == map_name]
+    if not found:
+        raise KeyError(f"{gene} has no map {map_name!r} in {TABLE}; there are {list(maps(gene))}")
+    return found[0]
 
 
 def factor(
@@ -145,6 +175,8 @@ def factor(
             f"{gene}, map {name!r} is a ratio of whole clearances: beside explicit other pathways they would count "
             "twice. Take a map of the enzyme, or say whole_clearance=True if the model has one clearance"
         )
+    if quantity != "whole_clearance" and any(r.key == FLOOR for r in rows):
+        raise ValueError(f"{gene}, map {name!r} has a floor but is of {quantity}: the other pathways would count twice")
     if rows[0].form == "classes":
         return _by_classes(gene, name, quantity, rows, function)
     if isinstance(function, tuple):
@@ -154,6 +186,22 @@ def factor(
     score = float(_scores(function))
     median, sd_log = _by_score(gene, name, rows, score)
     return Factor(median, sd_log, quantity, f"map {name} at activity score {score:g}")
+
+
+def diplotype_factor(
+    gene: str, diplotype: str, map_name: str | None = None, *, scheme: str = SCHEME, whole_clearance: bool = False
+) -> Factor:
+    """Factor of a diplotype: :func:`factor` of its activity score or of its alleles' functions, as the map asks.
+
+    Raises as :func:`factor`, UnknownAllele for an allele outside ``functions.tsv`` and ValueError for a diplotype of
+    one allele.
+    """
+    found = functions(gene, diplotype, scheme)
+    if len(found) != 2:
+        raise ValueError(f"{gene} {diplotype}: a factor needs two alleles")
+    name = default_map(gene) if map_name is None else map_name
+    given = (found[0], found[1]) if form(gene, name) == "classes" else activity_score(gene, diplotype, scheme)
+    return factor(gene, given, name, whole_clearance=whole_clearance)
 
 
 def _scores(score: npt.ArrayLike) -> Floats:
@@ -187,25 +235,25 @@ FORMS: dict[str, Form] = {
 
 def _by_score(gene: str, name: str, rows: list[Any], score: float) -> tuple[float, float]:
     """Median and sd of the logarithm by a map that goes by activity score."""
-    form = str(rows[0].form)
-    if form == "ranges":
+    kind = str(rows[0].form)
+    if kind == "ranges":
         for row in rows:
             if float(row.key) == score:
                 return float(row.value), float(row.variability)
         said = ", ".join(str(r.key) for r in rows)
-        raise KeyError(
+        raise NoSourcedFactor(
             f"{gene}, map {name!r} says nothing about activity score {score:g}, only about {said}; nothing is "
             "interpolated between published ranges. Take another map"
         )
-    if form == "curve":
+    if kind == "curve":
         median = float(relative_clearance(score, name, gene))
         return median, 0.0 if median == 0 or score == REFERENCE_SCORE else float(rows[0].variability)
     values = {str(r.key): float(r.value) for r in rows}
-    median = FORMS[form](score, values)
+    median = FORMS[kind](score, values)
     if median == 0:
         return 0.0, 0.0
     spread = {str(r.key): float(r.variability) for r in rows}
-    return median, math.hypot(*(_slope(FORMS[form], score, values, k) * spread[k] for k in values))
+    return median, math.hypot(*(_slope(FORMS[kind], score, values, k) * spread[k] for k in values))
 
 
 def _slope(form: Form, score: float, values: Mapping[str, float], name: str) -> float:
@@ -228,7 +276,7 @@ def _by_classes(gene: str, name: str, quantity: str, rows: list[Any], function: 
         return _wide(gene, quantity, f"{len(unknown)} allele(s) of {unknown[0].lower()}", others, known)
     row = known.get(tuple(sorted(function)))
     if row is None:
-        raise KeyError(
+        raise NoSourcedFactor(
             f"{gene}, map {name!r} has no sourced factor for {' and '.join(function)}; it has "
             f"{sorted('|'.join(k) for k in known)}. Give another map, or treat the function as unknown and say so"
         )

@@ -1,10 +1,8 @@
-"""Which haplotypes exist, how common they are, and which phase of a genotype they make likely.
+"""Which haplotypes exist, how common they are, and what a partly observed one may be.
 
-A haplotype is drawn from *templates* (configurations seen in the 1000 Genomes panel, and every named allele)
-with the template's frequency in an ancestry, and copied with a small chance ``mutation`` per position of
-differing from its template (the copying model of Li & Stephens 2003, doi:10.1093/genetics/165.4.2213, without
-recombination). So a configuration the panel never showed, and the mate of one it did, stay possible.
-Unobserved positions are summed over. Phase given by the file is kept; genotypes are never altered.
+A haplotype is copied from *templates* (configurations seen in the 1000 Genomes panel, and every named allele) with
+the templates' frequencies in an ancestry: see ``copying`` for the model. Its three parameters a gene, in
+``panel_parameters.tsv``, are those that best predict each panel haplotype from the others.
 """
 
 from __future__ import annotations
@@ -12,52 +10,53 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pharmtwin.facts import fact_table
+from pharmtwin.genome import copying
 from pharmtwin.genome.definitions import ANCESTRIES, UNKNOWN, Codes, GeneDefinition, gene_definition
+from pharmtwin.genome.naming import haplotype_name
 
 Float = npt.NDArray[np.float64]
 N_CODES = 5  # codes that a template can carry; OTHER matches none
+PSEUDO_COUNT = 0.05  # count given to a named allele that the panel does not show
 
 
 @dataclass(frozen=True)
-class PhasingOptions:
-    """Tuning of the posterior (statistical regularisation, not biology).
+class CopyingParameters:
+    """Parameters of the copying model of one gene.
 
     shrinkage : haplotypes' worth of pooled frequencies added to each ancestry (the panel has 680 to 1,320 each).
-    pseudo_count : count given to a named allele the panel does not show.
+    switch_rate : chance per base pair of moving to another template.
     mutation : chance that a haplotype differs from its template at one position.
-    max_blocks : up to this many independent phase blocks every phase is listed; beyond, those near a template.
-    negligible : relative weight below which a phase or template is dropped.
     """
 
     shrinkage: float = 50.0
-    pseudo_count: float = 0.05
+    switch_rate: float = 1e-7
     mutation: float = 1e-4
-    max_blocks: int = 7
-    negligible: float = 1e-7
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Templates of one gene: ``templates`` (n_templates, n_sites) codes, ``prior`` (n_templates, 6) by ANCESTRIES."""
+    """Templates of one gene: ``templates`` (n_templates, n_sites) codes, their ``counts`` (n_templates, 5) in the
+    panel's five ancestries and ``prior`` (n_templates, 6) by ANCESTRIES."""
 
     definition: GeneDefinition
     templates: Codes
+    counts: Float
     prior: Float
-    options: PhasingOptions
-    _onehot: npt.NDArray[np.float32] = field(repr=False)
-    _names: dict[bytes, tuple[str, int]] = field(default_factory=dict, repr=False, compare=False)
+    parameters: CopyingParameters
+    _likelihood: dict[bytes, Float] = field(default_factory=dict, repr=False, compare=False)
+    _names: dict[bytes, tuple[dict[str, Float], int]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def create(cls, counts: pd.DataFrame, gene: str, options: PhasingOptions | None = None) -> Panel:
+    def create(cls, counts: pd.DataFrame, gene: str, parameters: CopyingParameters | None = None) -> Panel:
         """From rows of ``panel_haplotypes.tsv``: ``haplotype`` and one count column an ancestry."""
-        options = options or PhasingOptions()
+        parameters = parameters or copying_parameters(gene)
         definition = gene_definition(gene)
         rows = counts[counts["gene"] == gene]
         seen = [decode(definition, "" if pd.isna(h) else str(h)) for h in rows["haplotype"]]
@@ -66,98 +65,123 @@ class Panel:
         named = [row for row in definition.core if row.tobytes() not in known]
         templates = np.array([*seen, *named], dtype=np.int8)
         table = np.vstack([table, np.zeros((len(named), table.shape[1]))])
-        pooled = table.sum(axis=1) + options.pseudo_count
-        pooled /= pooled.sum()
-        by_ancestry = (table + options.shrinkage * pooled[:, None]) / (table.sum(axis=0) + options.shrinkage)
-        return cls(definition, templates, np.column_stack([by_ancestry, pooled]), options, _one_hot(templates))
+        templates, table = _with_unseen_variants(definition, templates, table)
+        return cls(definition, templates, table, prior(table, parameters.shrinkage), parameters)
 
-    def likelihood(self, haplotypes: Codes) -> tuple[Float, Float]:
-        """P(observed part of a haplotype): (n, 6) by ancestry, and the copying term (n, n_templates)."""
-        agree = _one_hot(haplotypes) @ self._onehot.T
-        differing = (haplotypes != UNKNOWN).sum(axis=1)[:, None] - agree
-        copying = self.options.mutation ** differing.astype(np.float64)
-        return copying @ self.prior, copying
+    def without(self, haplotypes: Codes, ancestry: str) -> Panel:
+        """The panel less some haplotypes (n, n_sites) of one ancestry: to judge phasing of the panel's own members.
 
-    def names(self, haplotype: Codes, copying: Float) -> tuple[dict[str, Float], int]:
-        """Star names of one (partly observed) haplotype with probabilities (6,), and variants unexplained.
-
-        Unobserved positions take the values of each template, weighted by its posterior.
+        Only observed positions are compared; a haplotype that several templates fit is taken from them in proportion.
         """
-        if not (haplotype == UNKNOWN).any():
-            star, unexplained = self._name(haplotype)
-            return {star: np.ones(len(ANCESTRIES))}, unexplained
-        weight = copying[:, None] * self.prior
-        weight /= weight.sum(axis=0)
-        used = np.flatnonzero(weight.max(axis=1) > self.options.negligible)
-        out: dict[str, Float] = {}
-        left_over = 0
-        top = used[np.argmax(weight[used, -1])]
-        for i in used:
-            star, unexplained = self._name(np.where(haplotype == UNKNOWN, self.templates[i], haplotype))
-            out[star] = out.get(star, 0.0) + weight[i]
-            if i == top:
-                left_over = unexplained
-        return out, left_over
+        counts = self.counts.copy()
+        column = ANCESTRIES.index(ancestry)
+        for haplotype in haplotypes:
+            seen = haplotype != UNKNOWN
+            fits = (self.templates[:, seen] == np.where(haplotype < N_CODES, haplotype, 0)[seen]).all(axis=1)
+            left = np.where(fits, counts[:, column], 0.0)
+            if left.any():
+                counts[:, column] -= left / left.sum() * min(left.sum(), 1.0)
+        return Panel(self.definition, self.templates, counts, prior(counts, self.parameters.shrinkage), self.parameters)
 
-    def _name(self, haplotype: Codes) -> tuple[str, int]:
-        key = np.ascontiguousarray(haplotype, dtype=np.int8).tobytes()
+    @cached_property
+    def varying(self) -> npt.NDArray[np.bool_]:
+        """Positions (n_sites,) at which some template is not reference."""
+        return (self.templates != 0).any(axis=0)
+
+    def likelihood(self, haplotypes: Codes) -> Float:
+        """P(observed part of each haplotype) (n, 6) by ancestry; ``haplotypes`` (n, n_sites)."""
+        keys = [h.tobytes() for h in haplotypes]
+        fresh = {k: h for k, h in zip(keys, haplotypes) if k not in self._likelihood}
+        if fresh:
+            new = np.array(list(fresh.values()))
+            sites = np.flatnonzero(self.varying | (new > 0).any(axis=0))
+            values = copying.likelihood(
+                new[:, sites], self.templates[:, sites], self.prior, self._switch(sites), self.parameters.mutation
+            )
+            self._likelihood.update(zip(fresh, values))
+        return np.array([self._likelihood[k] for k in keys])
+
+    def completions(self, haplotype: Codes) -> tuple[Codes, Float]:
+        """Complete haplotypes (m, n_sites) that a partly observed one (n_sites,) may be, with probabilities (m, 6)."""
+        missing = haplotype == UNKNOWN
+        if not missing.any():
+            return haplotype[None], np.ones((1, len(ANCESTRIES)))
+        sites = np.flatnonzero(self.varying | (haplotype > 0))
+        part, probability = copying.completions(
+            haplotype[sites], self.templates[:, sites], self.prior, self._switch(sites), self.parameters.mutation
+        )
+        whole = np.repeat(np.where(missing, 0, haplotype)[None], len(part), axis=0).astype(np.int8)
+        whole[:, sites] = part
+        return whole, probability
+
+    def names(self, haplotype: Codes) -> tuple[dict[str, Float], int]:
+        """Star names of one (partly observed) haplotype with probabilities (6,), and how many of its variants the name
+        of its most probable completion (pooled ancestries) leaves unexplained."""
+        key = haplotype.tobytes()
         if key not in self._names:
-            self._names[key] = self.definition.name(haplotype)
+            whole, probability = self.completions(haplotype)
+            stars: dict[str, Float] = {}
+            for one, p in zip(whole, probability):
+                star = haplotype_name(self.definition, one)[0]
+                stars[star] = stars.get(star, 0.0) + p
+            self._names[key] = stars, haplotype_name(self.definition, whole[int(np.argmax(probability[:, -1]))])[1]
         return self._names[key]
+
+    def _switch(self, sites: npt.NDArray[np.intp]) -> Float:
+        return copying.switch_chances(self.definition.positions[sites], self.parameters.switch_rate)
+
+
+def _with_unseen_variants(definition: GeneDefinition, templates: Codes, counts: Float) -> tuple[Codes, Float]:
+    """Templates split by variants at positions that the panel lacks (``panel_completions.tsv``), counts by ancestry.
+
+    CYP2B6 rs2279343 is the case: 1000 Genomes has no genotype there, so its ``*6`` haplotypes look like ``*9``.
+    """
+    table = fact_table("genes/panel_completions.tsv")
+    rules = table[table["gene"] == definition.gene]
+    index = {site.position: i for i, site in enumerate(definition.sites)}
+    for (position, alt, carries), rows in rules.groupby(["position", "alt", "carries"], sort=False):
+        i = index[int(str(position))]
+        if carries == "reference":
+            has = (templates == 0).all(axis=1)
+        else:
+            where, what = str(carries).split(":")
+            has = templates[:, index[int(where)]] == definition.sites[index[int(where)]].code(what)
+        has &= (templates[:, i] == 0) & (counts.sum(axis=1) > 0)
+        chance = rows.set_index("ancestry")["probability"].reindex(ANCESTRIES[:-1]).to_numpy(dtype=float)
+        split = templates[has].copy()
+        split[:, i] = definition.sites[i].code(str(alt))
+        moved = counts[has] * chance
+        counts = counts.copy()
+        counts[has] -= moved
+        for row, amount in zip(split, moved):
+            same = np.flatnonzero((templates == row).all(axis=1))
+            if len(same):
+                counts[same[0]] += amount
+            else:
+                templates, counts = np.vstack([templates, row]), np.vstack([counts, amount])
+    return templates.astype(np.int8), counts
+
+
+def prior(counts: Float, shrinkage: float) -> Float:
+    """Frequencies (n_templates, 6) by ANCESTRIES from counts (n_templates, 5), each ancestry shrunk to the pool."""
+    pooled = counts.sum(axis=1) + PSEUDO_COUNT
+    pooled /= pooled.sum()
+    by_ancestry = (counts + shrinkage * pooled[:, None]) / (counts.sum(axis=0) + shrinkage)
+    return np.column_stack([by_ancestry, pooled])
+
+
+@cache
+def copying_parameters(gene: str) -> CopyingParameters:
+    """Parameters of a gene from ``panel_parameters.tsv``; the default ones for a gene without a row."""
+    table = fact_table("genes/panel_parameters.tsv")
+    rows = table[table["gene"] == gene].set_index("parameter")["value"].to_dict()
+    return CopyingParameters(**{str(k): float(v) for k, v in rows.items()})
 
 
 @cache
 def gene_panel(gene: str) -> Panel:
     """The shipped 1000 Genomes panel of a gene (2,504 unrelated samples, GRCh38)."""
     return Panel.create(fact_table("genes/panel_haplotypes.tsv"), gene)
-
-
-def phases(panel: Panel, alleles: Codes, block: npt.NDArray[np.int32]) -> tuple[Codes, Codes, int]:
-    """All phases of one genotype that deserve a weight: (first, second, number of free blocks).
-
-    ``alleles`` (n_sites, 2), ``block`` (n_sites,) as in SiteCalls. first and second are (n_phases, n_sites);
-    position by position they always hold exactly the two observed alleles.
-    """
-    het = np.flatnonzero(alleles[:, 0] != alleles[:, 1])
-    blocks: list[list[int]] = []
-    by_id: dict[int, list[int]] = {}
-    for site in map(int, het):
-        identity = int(block[site])
-        if identity < 0:
-            blocks.append([site])
-        elif identity in by_id:
-            by_id[identity].append(site)
-        else:
-            by_id[identity] = [site]
-            blocks.append(by_id[identity])
-    n_blocks = len(blocks)
-    if n_blocks <= panel.options.max_blocks:
-        flips = ((np.arange(2 ** max(n_blocks - 1, 0))[:, None] >> np.arange(max(n_blocks - 1, 0))) & 1).astype(bool)
-        flips = np.hstack([np.zeros((len(flips), min(n_blocks, 1)), dtype=bool), flips])
-    else:
-        flips = _template_flips(panel, alleles, blocks)
-    flip_site = np.zeros((len(flips), len(alleles)), dtype=bool)
-    for i, sites in enumerate(blocks):
-        flip_site[:, sites] = flips[:, [i]]
-    first = np.where(flip_site, alleles[:, 1], alleles[:, 0]).astype(np.int8)
-    second = np.where(flip_site, alleles[:, 0], alleles[:, 1]).astype(np.int8)
-    return first, second, n_blocks
-
-
-def _template_flips(panel: Panel, alleles: Codes, blocks: Sequence[list[int]]) -> npt.NDArray[np.bool_]:
-    """Orientations (n, n_blocks) that bring the first haplotype closest to some template; ties both ways."""
-    columns = []
-    for sites in blocks:
-        part = panel.templates[:, sites]
-        columns.append((part == alleles[sites, 1]).sum(axis=1) - (part == alleles[sites, 0]).sum(axis=1))
-    lead = np.array(columns).T
-    flips = np.vstack([lead > 0, lead >= 0])
-    flips ^= flips[:, [0]]  # a phase and its mirror image are one
-    return np.unique(flips, axis=0)
-
-
-def _one_hot(haplotypes: Codes) -> npt.NDArray[np.float32]:
-    return (haplotypes[:, :, None] == np.arange(N_CODES)).reshape(len(haplotypes), -1).astype(np.float32)
 
 
 def encode(definition: GeneDefinition, haplotype: Codes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,7 +90,8 @@ class Scored:
 
     Columns of samples (plink2's name): sample, score_sum (SUM), score_average (AVG), allele_count (ALLELE_CT: alleles
     seen), denominator (DENOM), named_dosage_sum (NAMED_ALLELE_DOSAGE_SUM), n_matched (rows), n_imputed and n_missing
-    (rows filled in, rows left out).
+    (rows filled in, rows left out), sum_sd (what the filled-in genotypes leave open in score_sum, as a standard
+    deviation; NaN where genotypes were left out).
     """
 
     score: str
@@ -105,7 +107,7 @@ class Scored:
 
 def score_vcf(
     score: ScoringFile,
-    path: Path | str,
+    path: Path | str | Sequence[Path | str],
     *,
     imputation: str = "data",
     ambiguous: str = "drop",
@@ -114,6 +116,8 @@ def score_vcf(
 ) -> Scored:
     """Score every sample of a VCF or BCF (GT; haploid calls allowed on X only; half calls are missing).
 
+    path : a file, or the files of one genome (one a chromosome, say); samples are joined by name, and one that a file
+    lacks has no genotype there.
     imputation : what a missing genotype adds. ``data``: the mean by the frequency in this file (plink2's default);
     ``given``: by ``score.frequency`` (``--read-freq``), also at rows where nobody is genotyped; ``none``: nothing, and
     the denominator shrinks (``no-mean-imputation``).
@@ -125,36 +129,41 @@ def score_vcf(
         raise ValueError(f"imputation must be 'data', 'given' or 'none', not {imputation!r}")
     if not 0 < min_match_rate <= 1:
         raise ValueError(f"min_match_rate must lie in (0, 1], not {min_match_rate}")
-    file = Path(path)
+    files = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
+    shown = ";".join(map(str, files))
     found: list[Finding] = []
     try:
-        samples = list(open_vcf(file).samples)
-        build = detect_build(file, header_lines(file))
-        matches = match(score, file, ambiguous=ambiguous)
+        held = [list(open_vcf(file).samples) for file in files]
+        builds = {detect_build(file, header_lines(file)) for file in files} - {""}
+        matches = match(score, files, ambiguous=ambiguous)
     except VcfError as error:
-        return _refused(score, [_finding("pgs.vcf", str(path), value=error)])
+        return _refused(score, [_finding("pgs.vcf", shown, value=error)])
+    samples = list(dict.fromkeys(name for names in held for name in names))
     if not samples:
-        return _refused(score, [_finding("pgs.vcf", str(path), value="no samples")])
-    if build and build != score.build:
-        return _refused(score, [_finding("pgs.vcf_build", str(path), value=f"{build}, score {score.build}")])
-    if not build:
-        found.append(_finding("pgs.vcf_build_unknown", str(path)))
+        return _refused(score, [_finding("pgs.vcf", shown, value="no samples")])
+    if builds - {score.build}:
+        value = f"{', '.join(sorted(builds - {score.build}))}, score {score.build}"
+        return _refused(score, [_finding("pgs.vcf_build", shown, value=value)])
+    if not builds:
+        found.append(_finding("pgs.vcf_build_unknown", shown))
     wanted = matches.matched if rows is None else matches.matched & np.isin(score.row, rows)
     sums = _Sums(score, matches, len(samples), imputation)
     at: dict[Record, list[int]] = defaultdict(list)
     for i in map(int, np.flatnonzero(wanted)):
         at[matches.record[i]].append(i)
-    for variant in records_at(file, {(r.chrom, r.position) for r in at}):
-        here = at.get(Record.of(variant), ())
-        if here and variant.FILTER is None:
-            genotypes = variant.genotype.array()[:, :-1]
-            for i in here:
-                sums.add(i, genotypes)
+    places = {(r.chrom, r.position) for r in at}
+    for file, names in zip(files, held):
+        for variant in records_at(file, places):
+            here = at.get(Record.of(variant), ())
+            if here and variant.FILTER is None:
+                genotypes = _by_name(variant.genotype.array()[:, :-1], names, samples)
+                for i in here:
+                    sums.add(i, genotypes)
     found += sums.findings(len(samples))
     used = wanted & (sums.reason == "")
     thin = int((sums.seen < 2 * min_match_rate * used.sum()).sum())
     if thin:
-        found.append(_finding("pgs.sample_thin", str(path), value=f"{thin} of {len(samples)} samples"))
+        found.append(_finding("pgs.sample_thin", shown, value=f"{thin} of {len(samples)} samples"))
     matched = sums.reason == ""
     if matched.mean() < min_match_rate:
         value = f"{int(matched.sum())} of {len(matched)} = {matched.mean():.3f}, needed {min_match_rate}"
@@ -181,6 +190,15 @@ def _finding(rule: str, file: str, *, row: int = 0, value: object = "") -> Findi
 
 def _refused(score: ScoringFile, found: list[Finding]) -> Scored:
     return Scored(score.name, None, pd.DataFrame(), len(score.row), 0, 0.0, 0.0, "", tuple(found))
+
+
+def _by_name(found: npt.NDArray[np.int16], names: list[str], samples: list[str]) -> npt.NDArray[np.int16]:
+    """Genotypes of ``names`` in the order of ``samples``; missing for those that the file lacks."""
+    if names == samples:
+        return found
+    out = np.full((len(samples), found.shape[1]), -1, dtype=np.int16)
+    out[[samples.index(name) for name in names]] = found
+    return out
 
 
 def copies(genotypes: npt.NDArray[np.int16], allele: int, *, haploid: bool) -> tuple[Floats, Ints, Ints] | None:
@@ -223,13 +241,20 @@ def expected(model: str, weights: Floats, frequency: float) -> float:
     return float(weights[2] * frequency)
 
 
+def spread(weights: Floats, frequency: float, *, haploid: bool) -> float:
+    """Variance of what an unseen genotype adds, under Hardy-Weinberg; ``haploid``: 0 or 2 copies."""
+    p, q = frequency, 1 - frequency
+    chance = np.array([q, 0.0, p]) if haploid else np.array([q * q, 2 * p * q, p * p])
+    return float(np.dot(chance, weights**2) - np.dot(chance, weights) ** 2)
+
+
 class _Sums:
     """Running sums over the matched rows, all samples at once."""
 
     def __init__(self, score: ScoringFile, matches: Matches, n: int, imputation: str) -> None:
         self.score, self.matches, self.imputation = score, matches, imputation
         self.reason = matches.reason.copy()
-        self.total, self.named = np.zeros(n), np.zeros(n)
+        self.total, self.named, self.variance = np.zeros(n), np.zeros(n), np.zeros(n)
         self.seen, self.gaps = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         self.frequency = np.full(len(score.row), np.nan)
         self.missing = np.zeros(len(score.row), dtype=np.int64)
@@ -255,6 +280,9 @@ class _Sums:
         self.named += np.where(gap, 0.0, contribution(np.array(shape), dosage))
         self.seen += np.where(gap, 0, 2)
         self.gaps += gap
+        # on X a gap may be a man's: his chromosome counts twice, so the larger spread is taken
+        here = spread(score.weights[i], self.frequency[i], haploid=score.chrom[i] == "X") if gap.any() else 0.0
+        self.variance += np.where(gap, here, 0.0)
 
     def findings(self, n: int) -> list[Finding]:
         score, gaps = self.score, self.missing > 0
@@ -283,6 +311,7 @@ class _Sums:
                     "n_matched": int(used.sum()),
                     "n_imputed": self.gaps if filled else 0,
                     "n_missing": 0 if filled else self.gaps,
+                    "sum_sd": np.where(filled | (self.gaps == 0), np.sqrt(self.variance), np.nan),
                 }
             )
         total = float(size.sum())

@@ -8,7 +8,7 @@ other strand, but {A, T} and {C, G} can; these are dropped unless the caller vou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from pharmtwin.genome.pgs_file import Bools, Ints, ScoringFile, Texts
-from pharmtwin.genome.records import REFERENCE_ONLY, is_reference_block, trim
 from pharmtwin.genome.vcf import open_vcf
+from pharmtwin.genome.vcf_alleles import REFERENCE_ONLY, trim
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 NOT_IN_RECORD = -1
@@ -135,7 +135,7 @@ def _strands(effect: str, other: str, palindrome: bool) -> Iterator[tuple[tuple[
 
 def _monomorphic(position: int, effect: str, other: str, record: Record, alts: list[str]) -> tuple[Hit | None, str]:
     """A record without alternates: REF tells which allele everybody has, for single bases."""
-    if not is_reference_block(alts) or position != record.position or len(effect) != 1 or len(other) != 1:
+    if not all(a in REFERENCE_ONLY for a in alts) or position != record.position or len(effect) != 1 or len(other) != 1:
         return None, "allele_mismatch"
     base = record.ref[0]
     for how, e, o in _strands(effect, other, is_ambiguous(effect, other)):
@@ -171,8 +171,8 @@ def _without_other(
     return Hit("swapped" if allele == 0 else "exact", allele, effect, other), ""
 
 
-def match(score: ScoringFile, path: Path, *, ambiguous: str = "drop") -> Matches:
-    """Match every row of ``score`` with the records of a VCF or BCF; no genotype is read.
+def match(score: ScoringFile, paths: Sequence[Path], *, ambiguous: str = "drop") -> Matches:
+    """Match every row of ``score`` with the records of one or several VCFs or BCFs; no genotype is read.
 
     ambiguous : ``drop``, or ``keep`` A/T and C/G sites as written (then the file must be on the genotypes' strand).
     Raises VcfError for an unreadable file, ValueError for another ``ambiguous``.
@@ -191,7 +191,7 @@ def match(score: ScoringFile, path: Path, *, ambiguous: str = "drop") -> Matches
         for place in {at, int(score.position[i])}:
             wanted[score.chrom[i], place].append(i)
     hits: list[list[tuple[Hit, Record]]] = [[] for _ in range(n)]
-    for variant in records_at(path, wanted):
+    for variant in (v for path in paths for v in records_at(path, wanted)):
         record = Record.of(variant)
         for i in sorted({i for place in _touched(record) for i in wanted.get((record.chrom, place), ())}):
             hit, why = relate(

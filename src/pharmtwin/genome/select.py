@@ -12,7 +12,8 @@ from pharmtwin.facts import fact_table
 from pharmtwin.findings import Finding
 from pharmtwin.genome import phenotype as ph
 from pharmtwin.genome.caller import call_gene
-from pharmtwin.genome.definitions import ANCESTRIES, UNKNOWN, diplotype, gene_definition, rows_of
+from pharmtwin.genome.definitions import ANCESTRIES, gene_definition
+from pharmtwin.genome.outside_calls import apply_outside
 from pharmtwin.genome.vcf import SiteCalls
 from pharmtwin.tables import conform
 
@@ -29,9 +30,10 @@ def select_calls(
     """Table ``genotype`` of the twins, and findings.
 
     calls, sites : tables of one or more VCFs (sample names unique among them).
-    twins : twin_id, sample, ancestry. Ancestry empty: ALL. Sample empty: the population of the ancestry.
-    outside : twin_id, gene, diplotype (PharmCAT outside call, e.g. ``*1/*2x2``); may be empty. It replaces the
-        posterior (probability 1, structure ``outside_call``).
+    twins : twin_id, sample, ancestry, optionally sex (M: one X chromosome). Ancestry empty: ALL. Sample empty: the
+        population of the ancestry.
+    outside : outside calls as ``apply_outside`` takes them (twin_id, gene, diplotype, optional weight, row);
+        may be empty. They replace the posterior (structure ``outside_call``).
     scheme : phenotype scheme for CYP2D6; the other genes have ``cpic2020`` only.
     outside_file : the file named in findings about outside calls; rows count from its header.
     """
@@ -55,24 +57,12 @@ def select_calls(
     if lacking:
         raise ValueError(f"no calls for samples {lacking[:5]}; the findings of the VCF say why")
     chosen = wanted.merge(calls, on=["sample", "ancestry"]).merge(
-        sites[["sample", "gene", "phasing", "structure", "n_not_assayed"]], on=["sample", "gene"]
+        sites[["sample", "gene", "status", "phasing", "structure", "n_not_assayed"]], on=["sample", "gene"]
     )
-    findings: list[Finding] = []
-    replaced, dropped = [], []
-    where = chosen.groupby(["twin_id", "gene"]).indices
-    for row, given in enumerate(rows_of(outside) if outside is not None else [], start=2):
-        twin, gene = str(given.twin_id), str(given.gene)
-        mine = chosen.iloc[where.get((twin, gene), [])]
-        problem, full = _check_outside(gene, str(given.diplotype), mine, outside_file, row, twin)
-        findings += problem
-        if full is None:
-            continue
-        dropped += list(mine.index)
-        replaced.append(
-            mine.head(1).assign(diplotype=full, probability=1.0, phasing="outside", structure="outside_call")
-        )
-    chosen = chosen.drop(dropped)
-    chosen = pd.concat([chosen, *replaced], ignore_index=True)
+    chosen, findings = _one_x(chosen, twins, outside_file)
+    if outside is not None and len(outside):
+        chosen, more = apply_outside(chosen, outside, outside_file)
+        findings += more
     pairs = chosen[["gene", "diplotype"]].drop_duplicates()
     pairs["activity_score"] = [
         np.nan if (score := ph.activity_score(g, d)) is None else score
@@ -90,62 +80,40 @@ def select_calls(
     return conform("genotype", chosen.drop(columns=["sample", "ancestry", "_twin", "_gene", "_p"])), findings
 
 
-def _check_outside(
-    gene: str, text: str, mine: pd.DataFrame, file: str, row: int, twin: str
-) -> tuple[list[Finding], str | None]:
-    """Findings about one outside call and its diplotype in our writing (None: it cannot be used)."""
+def _one_x(chosen: pd.DataFrame, twins: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Finding]]:
+    """A man has one X chromosome: his allele is either of the pair that a diploid writing gives with equal weight.
 
-    def error(rule: str, what: str, fix: str) -> tuple[list[Finding], None]:
-        why = "the twin's activity would rest on a call that means nothing here"
-        return [Finding.create(rule, file, f"twin {twin}, gene {gene}: {what}", why, fix, row=row)], None
-
+    Where no candidate has two equal alleles the file shows two X chromosomes: the gene is left out, with a finding.
+    """
+    if "sex" not in twins:
+        return chosen, []
+    men = set(twins.loc[twins["sex"].astype(str) == "M", "twin_id"].astype(str))
+    mine = chosen[chosen["gene"].isin(ph.X_GENES) & chosen["twin_id"].astype(str).isin(men)]
     if mine.empty:
-        return error("outside.unknown_row", "no such twin or gene among the calls", "correct twin_id or gene")
-    alleles = [a.translate(str.maketrans("", "", " []()")) for a in text.split("/")]
-    try:
-        known = len(alleles) == 2 and all(ph.is_known(gene, a) for a in alleles)
-    except ValueError:
-        known = False
-    if not known:
-        return error("outside.allele", "an allele is unknown to our tables", "write it like *1/*2x2 or *10/*36+*10")
-    full = diplotype(*alleles)
-    if _fits_variants(alleles[0], alleles[1], mine["diplotype"]):
-        return [], full
-    contradiction = Finding.create(
-        "outside.contradicts_vcf",
-        file,
-        f"twin {twin}, gene {gene}: the outside call contradicts the variants in the VCF",
-        "one of the two belongs to another person or another nomenclature",
-        "check sample identity; the outside call is used",
-        row=row,
-        severity="warning",
-    )
-    return [contradiction], full
-
-
-def _fits_variants(one: str, two: str, candidates: pd.Series) -> bool:
-    """Whether some called diplotype shares a copy with each chromosome (a deletion shares with anything)."""
-    first, second = ({name for name, _ in ph.components(a)} for a in (one, two))
-    for candidate in candidates:
-        a, b = ({name for name, _ in ph.components(x)} for x in str(candidate).split("/"))
-        if "*5" in first or "*5" in second:
-            other = second if "*5" in first else first
-            if "*5" in other or (a & other and (b & other or "*5" in b)) or ("*5" in a and b & other):
-                return True
-        elif (a & first and b & second) or (a & second and b & first):
-            return True
-    return False
+        return chosen, []
+    pairs = [ph.split_diplotype(d) for d in mine["diplotype"].astype(str)]
+    person = ["twin_id", "gene"]
+    equal = mine["probability"] * [float(len(set(pair)) == 1) for pair in pairs]
+    fits = equal.groupby([mine[c] for c in person]).transform("sum") > 0
+    halves = [mine.assign(diplotype=[p[k] for p in pairs], probability=mine["probability"] / 2) for k in (0, -1)]
+    single = pd.concat([half[fits] for half in halves])
+    single["probability"] = single.groupby([*person, "diplotype"])["probability"].transform("sum")
+    single = single.drop_duplicates([*person, "diplotype"])
+    findings = [
+        Finding.create(
+            "genome.two_x", file, f"twin {twin}, gene {gene}: two different alleles on the X chromosome of a man",
+            "the sample is another person's, or the sex is wrong; the gene is left out for this twin",
+            "check sample and sex", severity="warning",
+        )
+        for twin, gene in sorted(set(zip(mine.loc[~fits, "twin_id"], mine.loc[~fits, "gene"])))
+    ]  # fmt: skip
+    return pd.concat([chosen.drop(mine.index), single], ignore_index=True), findings
 
 
 @cache
 def population_calls(gene: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """calls and sites of a sample (named "") without any genotype: the population of each ancestry."""
-    definition = gene_definition(gene)
-    n = len(definition.sites)
-    nothing = SiteCalls(
-        definition, ("",), np.full((1, n, 2), UNKNOWN, dtype=np.int8), np.full((1, n), -1, dtype=np.int32),
-        np.zeros(n, dtype=bool), 0, 0,
-    )  # fmt: skip
+    nothing = SiteCalls.nothing(gene_definition(gene))
     calls, sites = call_gene(nothing)
     return calls, sites.assign(phasing="panel")
 
@@ -217,7 +185,7 @@ def _scores(gene: str, pair: str, ancestry: str) -> list[tuple[str, float, float
     if score is not None:
         return [(f"AS={score:g}", score, 1.0)]
     mixture = {0.0: 1.0}
-    for allele in pair.split("/"):
+    for allele in ph.split_diplotype(pair):
         value = ph.activity_value(gene, allele)
         options = population_activity(gene, ancestry) if value is None else ((value, 1.0),)
         step: dict[float, float] = {}

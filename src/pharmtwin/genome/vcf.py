@@ -1,198 +1,239 @@
-"""Reading a VCF or BCF at the definition positions, and nothing else.
+"""Reading a VCF, BCF or gVCF of either build at the definition positions, and nothing else.
 
-Three states of a position, never mixed: *observed*; *reference by declaration* (absent from the file, and the
-config says ``absent: reference``); *not assayed*. Missing is never reference. Not assayed are also positions
-whose records all fail FILTER, whose REF contradicts the definition, and genotypes ``./.``.
+docs/vcf-input.md says what is read and how; vcf_file opens, vcf_scan checks every line, vcf_build finds the build,
+vcf_alleles says what an allele means, vcf_sites keeps the states of the positions.
 """
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from cyvcf2 import VCF
+from pharmtwin.genome.definitions import GENES, gene_definition
+from pharmtwin.genome.records import Record, genotypes
+from pharmtwin.genome.vcf_alleles import REFERENCE_ONLY, is_sequence
+from pharmtwin.genome.vcf_bed import BedError, Intervals, covered, read_bed
+from pharmtwin.genome.vcf_build import Ballot, LocusIndex, Understood, other_build, understand
+from pharmtwin.genome.vcf_contigs import BUILDS
+from pharmtwin.genome.vcf_file import VcfError, VcfFile, open_file
+from pharmtwin.genome.vcf_repeats import is_repeat
+from pharmtwin.genome.vcf_rules import Problems
+from pharmtwin.genome.vcf_scan import Tally, find_build, scan
+from pharmtwin.genome.vcf_sites import (
+    BLOCK,
+    CALLABLE,
+    CONTRADICTIONS,
+    DECLARED,
+    FILE_BLOCK,
+    NOT_ASSAYED,
+    OBSERVED,
+    UNPHASED,
+    GeneState,
+    SiteCalls,
+)
 
-from pharmtwin.genome import records
-from pharmtwin.genome.definitions import GENES, UNKNOWN, GeneDefinition, gene_definition
-
-UNPHASED = -1
-FILE_BLOCK = 0
-
-
-class VcfError(ValueError):
-    """A VCF that cannot be read as what it must be; the message says why and what to do."""
+__all__ = [
+    "BLOCK", "CALLABLE", "CONTRADICTIONS", "DECLARED", "FILE_BLOCK", "NOT_ASSAYED", "OBSERVED", "UNPHASED",
+    "ReadOptions", "SiteCalls", "VcfError", "gather", "header_lines", "open_vcf", "read_sites",
+]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class SiteCalls:
-    """What a file says about one gene.
+@dataclasses.dataclass(frozen=True)
+class ReadOptions:
+    """How a file is read; the parameters of :func:`read_sites`. Raises ValueError for an unknown choice."""
 
-    alleles : (n_samples, n_sites, 2) codes; UNKNOWN where there is no evidence.
-    block : (n_samples, n_sites) phase block: -1 unphased, 0 ``|`` without PS, otherwise the PS value.
-    declared : (n_sites,) reference by declaration.
-    filtered, contradicted : numbers of sites lost to FILTER and to a REF that is not the definition's.
-    """
+    absent: str = "not_assayed"
+    build: str = "auto"
+    filters: str = "pass"
+    min_depth: int = 1
+    min_quality: int = 0
+    callable: Path | None = None
 
-    definition: GeneDefinition
-    samples: tuple[str, ...]
-    alleles: npt.NDArray[np.int8]
-    block: npt.NDArray[np.int32]
-    declared: npt.NDArray[np.bool_]
-    filtered: int
-    contradicted: int
-
-    @property
-    def n_covered(self) -> int:
-        """Sites with at least one allele seen in at least one sample."""
-        return int((self.alleles[:, ~self.declared] != UNKNOWN).any(axis=(0, 2)).sum())
+    def __post_init__(self) -> None:
+        choices = {"absent": ("not_assayed", "reference"), "build": ("auto", *BUILDS), "filters": ("pass", "any")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}")
 
 
 def read_sites(
-    path: Path, genes: Sequence[str] = GENES, *, absent: str = "not_assayed", samples: Sequence[str] | None = None
+    path: Path | str,
+    genes: Sequence[str] = GENES,
+    *,
+    absent: str = "not_assayed",
+    samples: Sequence[str] | None = None,
+    build: str = "auto",
+    filters: str = "pass",
+    min_depth: int = 1,
+    min_quality: int = 0,
+    callable: Path | None = None,
 ) -> dict[str, SiteCalls]:
     """Genotypes at the definition positions of ``genes``, by index if there is one, else in one streaming pass.
 
-    ``absent``: what a position without any record means: ``not_assayed`` or ``reference`` (declaration).
-    Raises VcfError for an unreadable file, unknown samples, no samples.
+    Codes are those of GRCh38 on either build.
+
+    absent : what a position without any record means: ``not_assayed`` or ``reference`` (declaration; on a GRCh37 file
+        the base of GRCh37).
+    samples : samples to read, in this order; default all.
+    build : ``auto``, ``GRCh38`` or ``GRCh37``.
+    filters : ``pass`` (FILTER and FT must be PASS or missing) or ``any``.
+    min_depth, min_quality : least DP (MIN_DP of a block) and GQ, where stated; genotypes below are not assayed.
+    callable : BED of callable regions in the file's build; a position inside without a record is reference.
+
+    Raises VcfError for whatever :mod:`pharmtwin.genome.checks` calls an error, and ValueError for an unknown option.
     """
-    if absent not in ("not_assayed", "reference"):
-        raise ValueError(f"absent must be 'not_assayed' or 'reference', not {absent!r}")
-    vcf = open_vcf(path)
-    wanted = list(vcf.samples) if samples is None else list(samples)
-    lacking = [s for s in wanted if s not in set(vcf.samples)]
-    if lacking or not wanted:
-        raise VcfError(f"{path}: samples not in the file: {lacking[:5]}" if lacking else f"{path}: no sample columns")
-    rows = np.array([vcf.samples.index(s) for s in wanted])
-    state = {gene: _GeneState(gene_definition(gene), len(wanted)) for gene in genes}
-    spans = {g: (s.definition.chrom, s.definition.positions) for g, s in state.items()}
-    for gene, site_index, variant in at_positions(vcf, path, spans):
-        state[gene].add(site_index, variant, rows)
-    return {gene: s.finish(tuple(wanted), absent) for gene, s in state.items()}
+    options = ReadOptions(absent, build, filters, min_depth, min_quality, callable)
+    problems = Problems()
+    file = open_file(Path(path), problems)
+    lacking = [s for s in samples or () if file is not None and s not in file.samples]
+    if lacking:
+        raise VcfError(f"{path}: samples not in the file: {lacking[:5]}")
+    found = gather(file, genes, options, problems, samples) if file is not None else None
+    errors = problems.errors()
+    if errors or found is None:
+        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+        raise VcfError(errors[0].finding(str(path)).message() + more if errors else f"{path}: cannot be read")
+    return found
 
 
-class _GeneState:
-    """Accumulates the records of one gene while the file is read."""
-
-    def __init__(self, definition: GeneDefinition, n_samples: int) -> None:
-        n_sites = len(definition.sites)
-        self.definition = definition
-        self.alleles = np.full((n_samples, n_sites, 2), records.UNSEEN, dtype=np.int8)
-        self.block = np.full((n_samples, n_sites), UNPHASED, dtype=np.int32)
-        self.present = np.zeros(n_sites, dtype=bool)
-        self.filtered: set[int] = set()
-        self.contradicted: set[int] = set()
-
-    def add(self, index: int, variant: Any, rows: npt.NDArray[np.int64]) -> None:
-        site = self.definition.sites[index]
-        if records.is_symbolic(variant.ALT):
-            return
-        block = records.is_reference_block(variant.ALT)
-        if block and variant.POS <= site.position <= (variant.INFO.get("END") or variant.POS):
-            codes: list[int] | None = [0, *(records.OTHER for _ in variant.ALT)]
-            if site.position == variant.POS and variant.REF[0].upper() not in (site.ref[0], "N"):
-                codes = None
-                self.contradicted.add(index)
-                self.present[index] = True
-        else:
-            try:
-                codes = records.allele_codes(variant.POS, variant.REF, variant.ALT, site)
-            except ValueError:
-                self.contradicted.add(index)
-                self.present[index] = True
-                return
-        if codes is None:
-            return
-        self.present[index] = True
-        if variant.FILTER is not None:
-            self.filtered.add(index)
-            return
-        genotypes = variant.genotype.array()[rows]
-        self.alleles[:, index] = records.merge(self.alleles[:, index], records.genotype_codes(genotypes, codes))
-        self.block[:, index] = np.where(genotypes[:, -1] == 1, _phase_sets(variant, rows), UNPHASED)
-
-    def finish(self, samples: tuple[str, ...], absent: str) -> SiteCalls:
-        alleles = self.alleles
-        declared = ~self.present if absent == "reference" else np.zeros_like(self.present)
-        alleles[:, declared] = 0
-        alleles[alleles == records.UNSEEN] = UNKNOWN
-        return SiteCalls(
-            self.definition, samples, alleles, self.block, declared, len(self.filtered), len(self.contradicted)
+def gather(
+    file: VcfFile, genes: Sequence[str], options: ReadOptions, problems: Problems, samples: Sequence[str] | None = None
+) -> dict[str, SiteCalls] | None:
+    """:func:`read_sites` of an opened file that adds what is wrong to ``problems``; None if no build can be told."""
+    build = find_build(file, options.build, problems)
+    if not build:
+        if not any(line.strip() for _, line in file.records(Problems(), lambda *_: True, None)):
+            problems.add("vcf.empty")
+        return None
+    names = tuple(file.samples if samples is None else samples)
+    rows = None if samples is None else [file.samples.index(s) for s in names]
+    own, other = LocusIndex(build, genes), LocusIndex(other_build(build), genes)
+    states = {g: GeneState(gene_definition(g), len(names), found) for g, found in own.by_gene.items()}
+    reading = _Reading(states, options, problems, rows)
+    tally, ballot = Tally(), Ballot()
+    for record in scan(file, (own, other), build, problems, tally):
+        elsewhere = other.touching(record.chrom, record.position, record.last)
+        if elsewhere:
+            ballot.votes[other.build].add(record, understand(record, elsewhere))
+        touched = own.touching(record.chrom, record.position, record.last)
+        if touched:
+            found = understand(record, touched)
+            ballot.votes[build].add(record, found)
+            reading.take(record, found, own)
+    if not tally.lines and file.index is not None:  # nothing there, or the index of another file
+        whole = gather(dataclasses.replace(file, index=None), genes, options, problems, samples)
+        if whole is not None and any(calls.n_covered for calls in whole.values()):
+            problems.add("vcf.index_broken", value=file.index.name)
+        return whole
+    _check_tally(tally, problems)
+    against = ballot.against(build, tally.known)
+    if against and "vcf.build_conflict" not in problems:
+        problems.add("vcf.build_conflict", value=against)
+    regions = _callable(options.callable, build, problems)
+    return {
+        gene: state.finish(
+            names, build, absent=options.absent,
+            callable_sites=covered(regions, state.definition.chrom, own.by_gene[gene], len(state.definition.sites)),
         )
+        for gene, state in states.items()
+    }  # fmt: skip
 
 
-def _phase_sets(variant: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-    """PS of each sample; FILE_BLOCK where the field is absent or missing (then ``|`` holds across the file)."""
-    values = variant.format("PS") if "PS" in variant.FORMAT else None
-    if values is None or values.ndim != 2 or values.dtype.kind not in "iu":
-        return np.full(len(rows), FILE_BLOCK, dtype=np.int32)
-    picked = values[rows, 0].astype(np.int32)
-    return np.where(picked > 0, picked, FILE_BLOCK).astype(np.int32)
+@dataclasses.dataclass
+class _Reading:
+    """Hands the genotypes of records on to the states of the genes."""
+
+    states: dict[str, GeneState]
+    options: ReadOptions
+    problems: Problems
+    rows: Sequence[int] | None
+
+    def take(self, record: Record, found: Understood, own: LocusIndex) -> None:
+        structural = own.touching(record.chrom, record.position, record.last) if record.is_structural else found.unclear
+        for view in structural:
+            if record.position <= view.position <= record.last:
+                self.states[view.gene].count("structural", view.index, row=record.row)
+        if record.is_structural:
+            return
+        for view, kind in found.contradictions.items():
+            self.states[view.gene].lose(kind, view.index, record.row)
+        if not found.meanings:
+            return
+        about = [view for view, m in found.meanings.items() if m.own]
+        if not record.passes(self.options.filters):
+            for view in about:
+                self.states[view.gene].lose("filtered", view.index, record.row)
+            return
+        if "GT" not in record.format:
+            if about:
+                self.problems.add("vcf.no_gt", row=record.row, value=f"{record.chrom}:{record.position}")
+            return
+        if record.format[0] != "GT":
+            self.problems.add("vcf.gt_not_first", row=record.row)
+        o = self.options
+        read = genotypes(record, self.rows, min_depth=o.min_depth, min_quality=o.min_quality, filters=o.filters)
+        if read.invalid:
+            self.problems.add("vcf.gt_invalid", row=record.row, count=read.invalid)
+        odd = any(_is_odd(a) for a in record.alts)
+        again = False
+        for view, m in found.meanings.items():
+            state = self.states[view.gene]
+            again |= state.add(view, record, m, read)
+            state.count("alt_invalid", view.index, int(odd and m.own), record.row)
+        if again:
+            self.problems.add("vcf.duplicate", row=record.row, value=f"{record.chrom}:{record.position}")
 
 
-def open_vcf(path: Path) -> Any:
-    """A lazy cyvcf2 reader; raises VcfError if htslib cannot open the file."""
+def _is_odd(alt: str) -> bool:
+    """True for an ALT that is neither a sequence of A, C, G, T nor a symbol."""
+    symbol = alt in (*REFERENCE_ONLY, "*") or is_repeat(alt) or alt.startswith("<") or "[" in alt or "]" in alt
+    return not symbol and not is_sequence(alt.upper())
+
+
+def _check_tally(tally: Tally, problems: Problems) -> None:
+    broken = {"vcf.truncated", "vcf.corrupt", "vcf.columns", "vcf.spaces", "vcf.position"}
+    if any(rule in problems for rule in broken):
+        return
+    if not tally.lines:
+        problems.add("vcf.empty")
+    elif not tally.known and tally.contigs:
+        problems.add("vcf.contig_unknown", value=", ".join(tally.contigs))
+
+
+def _callable(path: Path | None, build: str, problems: Problems) -> Intervals:
+    if path is None:
+        return {}
+    try:
+        regions, builds = read_bed(Path(path))
+    except BedError as error:
+        problems.add("vcf.callable", row=error.row, value=f"{Path(path).name}: {error}")
+        return {}
+    except (OSError, UnicodeDecodeError, EOFError):
+        problems.add("vcf.callable", value=f"{Path(path).name}: cannot be read")
+        return {}
+    if builds - {build}:
+        problems.add("vcf.build_conflict", value=f"{Path(path).name} is not on {build}")
+    return regions
+
+
+def header_lines(path: Path | str) -> list[str]:
+    """Header of a text VCF (plain, gzip, bgzip) or BCF; raises VcfError if it has none."""
+    problems = Problems()
+    file = open_file(Path(path), problems)
+    if file is None:
+        raise VcfError(problems.errors()[0].finding(str(path)).message())
+    return list(file.header)
+
+
+def open_vcf(path: Path | str) -> Any:
+    """A lazy cyvcf2 reader of any record, for the polygenic scores; raises VcfError if htslib cannot open the file."""
+    from cyvcf2 import VCF  # heavy
+
     if not Path(path).is_file():
         raise VcfError(f"{path}: no such file")
     try:
         return VCF(str(path), lazy=True)
     except Exception as error:  # cyvcf2 raises bare Exceptions and OSErrors alike
         raise VcfError(f"{path}: cannot be read as VCF or BCF ({error})") from error
-
-
-def at_positions(
-    vcf: Any, path: Path, spans: dict[str, tuple[str, npt.NDArray[np.int64]]]
-) -> Iterator[tuple[str, int, Any]]:
-    """(gene, index of a position, record) for every record that covers a position; positions ascend per gene."""
-    contigs = {name.removeprefix("chr"): name for name in vcf.seqnames}
-    indexed = any(Path(f"{path}{suffix}").exists() for suffix in (".tbi", ".csi"))
-    if indexed:
-        for gene, (chrom, positions) in spans.items():
-            contig = contigs.get(chrom.removeprefix("chr"))
-            if contig is not None:
-                region = f"{contig}:{positions[0] - 1}-{positions[-1] + 1}"
-                for variant in vcf(region):
-                    for index in _covered(variant, positions):
-                        yield gene, index, variant
-        return
-    by_contig: dict[str, list[tuple[str, npt.NDArray[np.int64]]]] = {}
-    for gene, (chrom, positions) in spans.items():
-        by_contig.setdefault(chrom.removeprefix("chr"), []).append((gene, positions))
-    for variant in vcf:
-        for gene, positions in by_contig.get(variant.CHROM.removeprefix("chr"), ()):
-            if positions[-1] + 1 >= variant.POS:
-                for index in _covered(variant, positions):
-                    yield gene, index, variant
-
-
-def _covered(variant: Any, positions: npt.NDArray[np.int64]) -> range:
-    """Indices of the positions from one base left of the record to its end (REF or gVCF END)."""
-    last = max(variant.POS + len(variant.REF) - 1, variant.end)
-    return range(
-        int(np.searchsorted(positions, variant.POS - 1)), int(np.searchsorted(positions, last + 1, side="right"))
-    )
-
-
-def header_lines(path: Path) -> list[str]:
-    """Header of a text VCF (plain or bgzip) or BCF; raises VcfError if it has none."""
-    try:
-        with open(path, "rb") as raw:
-            magic = raw.read(2)
-        with gzip.open(path, "rb") if magic == b"\x1f\x8b" else open(path, "rb") as handle:
-            if handle.read(3) == b"BCF":
-                return str(open_vcf(path).raw_header).rstrip("\n\0").split("\n")
-            handle.seek(0)
-            lines = []
-            for line in handle:
-                if not line.startswith(b"#"):
-                    break
-                lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
-    except (OSError, EOFError) as error:
-        raise VcfError(f"{path}: cannot be read ({error})") from error
-    if not lines or not lines[0].startswith("##fileformat=VCF") or not lines[-1].startswith("#CHROM"):
-        raise VcfError(f"{path}: no VCF header")
-    return lines

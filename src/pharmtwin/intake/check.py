@@ -9,8 +9,11 @@ from typing import Any
 
 from pharmtwin.findings import SEVERITIES, Finding
 from pharmtwin.intake.columns import Record
-from pharmtwin.intake.config import Places, setting
+from pharmtwin.intake.config import Places, named_files, setting
 from pharmtwin.intake.study import read_tables, twin_vcfs
+
+
+BESIDE = ("paths.callable", "paths.pedigree", "paths.outside_files", "paths.alignments")
 
 
 def check_study(
@@ -24,7 +27,8 @@ def check_study(
     tables, findings = read_tables(config, base, places)
     if vcf:
         sheet = str(setting(config, "paths.twins", ""))
-        findings += _check_vcfs(config, base, sheet, tables.records.get("twins", []))
+        twins = tables.records.get("twins", [])
+        findings += _check_vcfs(config, base, sheet, twins) + _check_genome_files(config, base, twins, places or {})
     return sort_findings(findings)
 
 
@@ -42,7 +46,7 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
     findings = []
     for path, records in by_vcf.items():
         if (base / path).is_file():
-            findings += _check_vcf(path, base, sheet, records, setting(config, "genome.extra_samples", "error"))
+            findings += _check_vcf(path, base, sheet, records, config)
             continue
         also = f" (named by {len(records) - 1} more rows)" if len(records) > 1 else ""
         findings.append(
@@ -75,20 +79,55 @@ def _uncovered_everywhere(findings: list[Finding], sets: Sequence[tuple[str, ...
     return [f for f in findings if stays(f)]
 
 
-def _check_vcf(path: str, base: Path, sheet: str, records: Sequence[Record], extra_samples: str) -> list[Finding]:
+def _check_vcf(
+    path: str, base: Path, sheet: str, records: Sequence[Record], config: Mapping[str, Any]
+) -> list[Finding]:
     """Findings on one VCF; a sample that the file lacks is reported at the rows of the sheet that name it."""
-    from pharmtwin.genome.checks import vcf_findings  # heavy
+    from pharmtwin.genome.checks import GENES, ReadOptions, options_of, vcf_findings  # heavy
 
     samples = list(dict.fromkeys(r.text("sample") for r in records if r.text("sample")))
-    severity = extra_samples if extra_samples in SEVERITIES else "error"
+    extra = setting(config, "genome.extra_samples", "error")
+    severity = extra if extra in SEVERITIES else "error"
+    genes = [g for g in setting(config, "genome.genes", []) if g in GENES] or list(GENES)
+    bed = str(setting(config, "paths.callable", ""))
+    try:
+        options = options_of(config["genome"], str(base / bed) if bed else "")
+    except (KeyError, TypeError, ValueError):  # the configuration has findings of its own
+        options = ReadOptions()
     findings = []
-    for finding in vcf_findings(str(base / path), samples, extra_samples=severity, required=True):
+    for finding in vcf_findings(
+        str(base / path), samples, extra_samples=severity, required=True, genes=genes, options=options
+    ):
         if finding.rule != "vcf.sample_missing":
             findings.append(replace(finding, file=path))
             continue
         what = f"the VCF {path} has no such sample"
         for record in (r for r in records if r.text("sample") == finding.value):
             findings.append(replace(finding, file=sheet, row=record.row, column="sample", what=what))
+    return findings
+
+
+def _check_genome_files(
+    config: Mapping[str, Any], base: Path, twins: Sequence[Record], places: Places
+) -> list[Finding]:
+    """Findings on the files beside the VCFs: callable regions, pedigree, other callers, alignments, scores."""
+    from pharmtwin.genome.checks import outside_findings, pedigree_findings  # heavy
+
+    findings: list[Finding] = []
+    named = {k: v for k, v in named_files(config).items() if k in BESIDE or k.startswith("scores.")}
+    samples = [r.text("sample") for r in twins if r.text("sample")]
+    for key, paths in named.items():
+        for path in paths:
+            if not (base / path).is_file():
+                file, row = places.get(key, ("config", 0))
+                what, why, fix = "the file does not exist", "genotypes or scores are read with it", "correct the path"
+                findings.append(
+                    Finding.create("config.file_missing", file, what, why, fix, row=row, column=key, value=path)
+                )
+            elif key == "paths.pedigree":
+                findings += [replace(f, file=path) for f in pedigree_findings(str(base / path))]
+            elif key == "paths.outside_files":
+                findings += [replace(f, file=path) for f in outside_findings(str(base / path), samples)]
     return findings
 
 

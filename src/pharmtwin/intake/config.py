@@ -30,6 +30,7 @@ TYPES = {
     "array": "a list",
     "object": "a block of keys",
 }
+SCORE_FILES = ("files", "panel", "panel_groups")
 Places = dict[str, tuple[str, int]]
 
 
@@ -46,6 +47,17 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both_blocks = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
         out[key] = merge(out[key], value) if both_blocks else value
     return out
+
+
+def named_files(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Files that the configuration names, by dotted key, but for the VCFs of the twins; empty settings are left out."""
+    paths, scores = config.get("paths"), config.get("scores")
+    cells: dict[str, Any] = {f"paths.{k}": v for k, v in paths.items()} if isinstance(paths, Mapping) else {}
+    cells |= {f"scores.{k}": scores.get(k) for k in SCORE_FILES} if isinstance(scores, Mapping) else {}
+    cells.pop("paths.vcf_dir", None)
+    cells["scores.panel"] = str(cells.get("scores.panel") or "").split(";")
+    listed = {k: v if isinstance(v, list) else [v] for k, v in cells.items()}
+    return {k: [str(f).strip() for f in v if f] for k, v in listed.items() if any(v)}
 
 
 def read_config(path: str, base: Path = Path(".")) -> tuple[dict[str, Any] | None, Places, list[Finding]]:

@@ -162,7 +162,7 @@ class Model:
             rate = a.read(flux.expression, symbols)
             for state, coefficient in flux.changes:
                 parts[state].append(a.mul(a.read(str(coefficient), symbols), rate))
-        if TIME in parts and not any(state == TIME for f in self.fluxes for state, _ in f.changes):
+        if TIME in parts:
             parts[TIME].append(a.one)
         return a, [a.add(*parts[s.name]) for s in self.states], [symbols[o.name] for o in self.observables]
 
@@ -298,8 +298,13 @@ def _ordered(definitions: dict[str, Definition]) -> tuple[Definition, ...]:
 
 
 def _check_flux(m: Module, flux: Flux, by_name: dict[str, State]) -> None:
-    """The ends exist, units fit, and what touches mass neither creates nor destroys it."""
+    """The ends exist and are not the clock, units fit, and what touches mass neither creates nor destroys it."""
     for end, _ in flux.changes:
+        if end == TIME:
+            raise ModelError(
+                f"flux {flux.name!r} of module {m.name!r} ends at {TIME!r}, the clock, whose derivative is always 1: "
+                "let it end at a state of its own"
+            )
         if end not in by_name:
             raise ModelError(f"flux {flux.name!r} of module {m.name!r} ends at unknown state {end!r}")
         if by_name[end].conserved and flux.unit != f"{by_name[end].unit}/h":
@@ -324,7 +329,8 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
 
     Raises
     ------
-    ModelError : dangling or mismatched port, doubly declared name, circular definition, unknown symbol.
+    ModelError : dangling or mismatched port, doubly declared name, circular definition, unknown symbol, mass made or
+        lost by a flux, a flux or dose into the clock.
     """
     _check_names(modules)
     _unique("observable", [(name, o) for o in observables])
@@ -359,8 +365,9 @@ def compose(name: str, modules: list[Module], observables: list[str], sensitivit
     _unique("dose route", [(m.name, route) for m in modules for route, _ in m.dose_targets])
     for m in modules:
         for route, target in m.dose_targets:
-            if target not in by_name:
-                raise ModelError(f"{route!r} doses of module {m.name!r} go to unknown state {target!r}")
+            if target not in by_name or target == TIME:
+                what = "the clock" if target == TIME else "unknown state"
+                raise ModelError(f"{route!r} doses of module {m.name!r} go to {what} {target!r}")
     unknown = [s for s in sensitivities if s not in {n for _, n, _ in parameters}]
     if unknown:
         raise ModelError(f"sensitivities to {unknown}: model {name} has no such parameter")

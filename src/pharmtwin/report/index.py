@@ -5,9 +5,10 @@ from __future__ import annotations
 from pharmtwin.report.answer import accuracy_section, answer
 from pharmtwin.report.blocks import Page
 from pharmtwin.report.checks import checks_section
-from pharmtwin.report.cohort import cohort_section, genotype_section
+from pharmtwin.report.cohort import cohort_section
 from pharmtwin.report.exposure import exposure_section
 from pharmtwin.report.fit import fit_section
+from pharmtwin.report.genome_cohort import genotype_section
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.limits import findings_section, limits_section, methods_section
 from pharmtwin.report.published import published_section
@@ -35,5 +36,5 @@ def index_page(inputs: ReportInputs) -> Page:
             findings_section(inputs),
             methods_section(inputs),
         ),
-        footer="Research use; not a medical device. Figures and tables come from the same files.",
+        footer="For research use only; not a medical device. Figures and tables come from the same files.",
     )

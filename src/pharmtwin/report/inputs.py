@@ -35,6 +35,9 @@ class ReportInputs:
     twin_pages : whether fitted twins get a page of their own (``report.twin_pages`` of the configuration).
     config : the run's configuration; absolute paths in it are shown by their last part only.
     versions : name -> version of package, tables and resources.
+    definitions : release and hash of the allele definitions in use, one line.
+    structure_prior : gene -> ancestry panel -> share of people with a deletion, duplication or hybrid of the gene;
+        genes of which no source counts them are absent.
     """
 
     study: str
@@ -46,6 +49,8 @@ class ReportInputs:
     twin_pages: bool = True
     findings: pd.DataFrame = field(default_factory=lambda: _empty("findings"))
     genotype: pd.DataFrame = field(default_factory=lambda: _empty("genotype"))
+    twin_sites: pd.DataFrame = field(default_factory=lambda: _empty("twin_sites"))
+    recommendations: pd.DataFrame = field(default_factory=lambda: _empty("recommendations"))
     body: pd.DataFrame = field(default_factory=lambda: _empty("body"))
     exposure: pd.DataFrame = field(default_factory=lambda: _empty("exposure"))
     profiles: pd.DataFrame = field(default_factory=lambda: _empty("profiles"))
@@ -63,6 +68,8 @@ class ReportInputs:
     scenarios: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"scenario": []}))
     config: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    definitions: str = ""
+    structure_prior: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @classmethod
     def create(cls, **values: Any) -> ReportInputs:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pharmtwin.report.blocks import Block, Bullets, Cell, Paragraph, Section, Table
+from pharmtwin.report.genome_calls import NO_CALL, top_rows
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import count, plural, without_folders
@@ -58,6 +59,45 @@ def findings_section(inputs: ReportInputs) -> Section:
     return Section("findings", "Findings in the input", blocks)
 
 
+def _genome_limits(inputs: ReportInputs) -> list[str]:
+    """What the genotypes do not tell, in numbers of twins."""
+    top, said = top_rows(inputs.genotype), []
+    others = sorted(set(top["gene"].astype(str)) - {inputs.gene})
+    if others:
+        said.append(
+            f"Only {inputs.gene} changes a prediction; {plural(len(others), 'further gene')} "
+            f"{'is' if len(others) == 1 else 'are'} called and reported."
+        )
+    for gene, part in top[top["structure"] == "not_assessed"].groupby("gene", sort=True):
+        said.append(
+            f"{gene}: in {plural(len(part), 'twin')} the structure was not assessed; deletions, duplications and "
+            "hybrids are unknown and can change the function."
+        )
+    lost = top[top["state"] == NO_CALL]
+    if len(lost):
+        said.append(
+            f"{plural(len(lost), 'gene of a twin', 'genes of single twins')} could not be called; what is shown for "
+            "them is what the population makes likely."
+        )
+    gaps = inputs.genotype.loc[inputs.genotype["n_not_assayed"] > 0, "twin_id"].nunique()
+    if gaps:
+        said.append(
+            f"In {plural(gaps, 'twin')} at least one position that defines an allele was not assayed; it was not taken "
+            "as reference, and its alleles stay possible or cannot be excluded."
+        )
+    declared = inputs.twin_sites.loc[inputs.twin_sites["n_reference_by_declaration"] > 0, "twin_id"].nunique()
+    if declared:
+        said.append(
+            f"In {plural(declared, 'twin')} positions count as reference only because the configuration declares it."
+        )
+    if len(inputs.recommendations):
+        said.append(
+            "Recommendations are a short reading of guidelines. Where two genes decide together their results are "
+            "taken as independent, and comedication is accounted for by a rule of thumb."
+        )
+    return said
+
+
 def limits(inputs: ReportInputs) -> list[str]:
     """What the report does not claim, said from the data."""
     said = ["Not a medical device; not for treatment decisions. Intended use: research and method evaluation."]
@@ -66,19 +106,7 @@ def limits(inputs: ReportInputs) -> list[str]:
             "The concentrations are synthetic: agreement with them shows that the computation recovers its own "
             "assumptions, not that it predicts patients."
         )
-    genotype = inputs.genotype
-    unknown = genotype.loc[genotype["structure"] == "not_assessed", "twin_id"].nunique()
-    if unknown:
-        said.append(
-            f"In {plural(unknown, 'twin')} the structure of at least one gene was not assessed: deletions, "
-            "duplications and hybrids there are unknown and can change the activity score."
-        )
-    gaps = genotype.loc[genotype["n_not_assayed"] > 0, "twin_id"].nunique()
-    if gaps:
-        said.append(
-            f"In {plural(gaps, 'twin')} at least one position that defines an allele was not assayed; it was not taken "
-            "as reference, and its alleles stay possible or cannot be excluded."
-        )
+    said += _genome_limits(inputs)
     if len(inputs.published):
         roles = set(inputs.published["role"])
         if "building" in roles:
@@ -118,8 +146,11 @@ def methods_section(inputs: ReportInputs) -> Section:
     blocks: list[Block] = [
         Bullets(
             (
-                "Genotype: diplotypes with probabilities from the VCF; activity score and phenotype by the named "
-                "scheme; every candidate is carried on with its weight.",
+                "Genotype: diplotypes with probabilities from the VCF and haplotype frequencies of the ancestry; a "
+                "position is observed, reference by evidence or declaration, or not assayed; activity score and "
+                "phenotype by the named scheme; every candidate is carried on with its weight.",
+                "Recommendations: guidelines by drug and phenotype, weighted by the phenotypes' probabilities, from "
+                "genes alone and as inhibitors and inducers taken beside leave them.",
                 "Body: organ volumes, flows and kidney function from the covariates, with variability between persons.",
                 f"Model: whole-body PBPK model of {inputs.drug}; every value of the drug file has a unit and a source.",
                 "Three models side by side. Population: knows nothing about the patient. Covariates: genotype and "

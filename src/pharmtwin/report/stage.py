@@ -30,9 +30,20 @@ def _beside_twins(population: pd.DataFrame, twins: list[str]) -> pd.DataFrame:
 
 
 def gather(
-    files: Any, config: Mapping[str, Any], twins: pd.DataFrame, scenarios: pd.DataFrame, events: pd.DataFrame
+    files: Any,
+    config: Mapping[str, Any],
+    twins: pd.DataFrame,
+    scenarios: pd.DataFrame,
+    events: pd.DataFrame,
+    *,
+    definitions: str = "",
+    structure_prior: Mapping[str, Mapping[str, float]] | None = None,
 ) -> ReportInputs:
-    """All inputs of the report from a job's files; stages that are switched off are absent."""
+    """All inputs of the report from a job's files; stages that are switched off are absent.
+
+    definitions, structure_prior : as in :class:`ReportInputs`; the report does not know the genome stage's code, so
+    the script that knows both hands them over.
+    """
     fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))
     exposure = read_tables("exposure", [Path(p) for p in files.exposure])
     profiles = read_tables("profiles", [Path(p) for p in files.profiles])
@@ -58,6 +69,8 @@ def gather(
         twin_pages=config["report"]["twin_pages"] == "fitted",
         findings=read_tables("findings", findings),
         genotype=read_tables("genotype", [Path(p) for p in files.genotype]),
+        twin_sites=read_tables("twin_sites", [Path(p) for p in files.sites]),
+        recommendations=read_tables("recommendations", [Path(p) for p in files.recommendations]),
         body=read_tables("body", [Path(p) for p in files.body]),
         exposure=exposure,
         profiles=profiles,
@@ -75,4 +88,6 @@ def gather(
         scenarios=scenarios.drop(columns=["row"], errors="ignore"),
         config=config,
         versions=versions,
+        definitions=definitions,
+        structure_prior=structure_prior,
     )

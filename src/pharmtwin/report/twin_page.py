@@ -1,4 +1,4 @@
-"""The page of one fitted twin: what is known, what was observed and predicted, what the samples taught."""
+"""The page of one fitted twin: person, genome, what was observed and predicted, what the samples taught."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import pandas as pd
 from pharmtwin.report.answer import MODEL_ORDER
 from pharmtwin.report.blocks import Alert, Block, Cell, Chart, Page, Panel, Paragraph, Section, Table
 from pharmtwin.report.checks import FAILED, cases, exposure_cell, place, samples_failed
-from pharmtwin.report.cohort import AMBIGUOUS, top_calls
 from pharmtwin.report.figures import STYLE, axis, points
+from pharmtwin.report.genome import genome_section
+from pharmtwin.report.genome_calls import NO_CALL, GeneCall, gene_calls, top_calls
+from pharmtwin.report.genome_warnings import headline_warnings, warnings
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.profiles import BANDS, MODELS, prediction_table, twin_panel, windows
 from pharmtwin.report.rows import records
@@ -16,7 +18,7 @@ from pharmtwin.report.words import NONE, count, interval, model, number, percent
 
 NOT_SHOWN = ("twin_id", "vcf", "sample", "accept")  # where the data lie says nothing about the person
 MEASURED = ("age", "weight", "height")  # columns whose name ends with their unit
-LIMIT = "Research use; not a medical device. Intervals hold given the model and its assumptions."
+LIMIT = "For research use only; not a medical device. Intervals hold given the model and its assumptions."
 
 
 def _of(table: pd.DataFrame, twin: str) -> pd.DataFrame:
@@ -32,7 +34,8 @@ def _headline(inputs: ReportInputs, twin: str) -> str:
         scenario = str(rows["scenario"].iloc[0])
     by_model = {r.model: r for r in records(rows[rows["scenario"] == scenario])}
     calls = top_calls(inputs.genotype, inputs.gene)
-    phenotype = str(calls["phenotype"].get(twin, "not called"))
+    is_called = twin in calls.index and calls["state"][twin] != NO_CALL
+    phenotype = str(calls["phenotype"][twin]) if is_called else "not called"
     known = f"{inputs.gene}: {phenotype}"
     best = by_model.get("twin") or by_model.get("covariates")
     if best is None:
@@ -48,7 +51,7 @@ def _headline(inputs: ReportInputs, twin: str) -> str:
     return f"{text}. {known}."
 
 
-def _alerts(inputs: ReportInputs, twin: str) -> list[Block]:
+def _alerts(inputs: ReportInputs, twin: str, genes: list[GeneCall]) -> list[Block]:
     out: list[Block] = [Alert("bad", f"No result: {place(c)}", c.reason) for c in cases(inputs) if c.twin_id == twin]
     rows = _of(inputs.exposure, twin).drop_duplicates(["scenario", "model"])
     if int(rows["n_failed"].sum()):
@@ -58,15 +61,7 @@ def _alerts(inputs: ReportInputs, twin: str) -> list[Block]:
     if len(missed):
         text = "; ".join(f"{r.check} = {plain(r.value)} (limit: {r.limit})" for r in records(missed))
         out.append(Alert("bad", "The fit did not pass its diagnostics", text + "."))
-    genes = _of(inputs.genotype, twin)
-    open_genes = sorted(set(genes.loc[genes["structure"] == "not_assessed", "gene"].astype(str)))
-    if open_genes:
-        text = f"{', '.join(open_genes)}: deletions, duplications and hybrids are unknown."
-        out.append(Alert("warn", "Structure not assessed", text))
-    gaps = genes[genes["n_not_assayed"] > 0].drop_duplicates("gene")
-    if len(gaps):
-        text = "; ".join(f"{r.gene}: {plural(r.n_not_assayed, 'position')}" for r in records(gaps))
-        out.append(Alert("warn", "Positions not assayed", text + ". They are not taken as reference."))
+    out += headline_warnings(inputs, warnings(inputs, twin, genes), genes)
     return out
 
 
@@ -83,44 +78,27 @@ def _known(inputs: ReportInputs, twin: str) -> Section:
     small = body[~body["quantity"].str.match(r"^[VQ]_")]
     person += [[r.quantity, number(r.value), r.unit] for r in records(small)]
     blocks: list[Block] = [
-        Table.create("Person and body", ["Quantity", "Value", "Unit"], person, text=(0, 2))
+        Table.create("Covariates and what follows from them", ["Quantity", "Value", "Unit"], person, text=(0, 2))
         if person
         else Paragraph("No covariates were handed to the report.", "missing")
     ]
-    genes = _of(inputs.genotype, twin).sort_values(
-        ["gene", "probability", "diplotype"], ascending=[True, False, True], kind="stable"
-    )
-    rows = [
-        [
-            r.gene,
-            r.diplotype,
-            Cell(percent(r.probability), badge="warn" if 1 - AMBIGUOUS < r.probability < AMBIGUOUS else ""),
-            plain(r.activity_score),
-            r.phenotype,
-            str(r.structure).replace("_", " "),
-            count(r.n_not_assayed),
-            r.phasing,
-        ]
-        for r in records(genes)
-    ]
-    header = ["Gene", "Diplotype", "Probability", "Activity score", "Phenotype", "Structure", "Not assayed", "Phase by"]
-    if rows:
-        blocks.append(Table.create("Genotype", header, rows, text=(0, 1, 4, 5, 7)))
-    else:
-        blocks.append(Paragraph("No gene was called.", "missing"))
-    learnt = _of(inputs.fit_genotype, twin)
-    if len(learnt):
-        rows = [
-            [r.gene, r.component, percent(r.prior_probability), percent(r.posterior_probability)]
-            for r in records(learnt)
-        ]
-        header = ["Gene", "Activity", "Before the concentrations", "After the concentrations"]
-        blocks.append(Table.create("Genotype in the light of the concentrations", header, rows, text=(0, 1)))
     organs = body[body["quantity"].str.match(r"^[VQ]_")]
     if len(organs):
         rows = [[r.quantity, number(r.value), r.unit] for r in records(organs)]
         blocks.append(Table.create("Organs", ["Quantity", "Value", "Unit"], rows, text=(0, 2), folded=True))
-    return Section("known", "What is known", tuple(blocks))
+    return Section("known", "Person and body", tuple(blocks))
+
+
+def _learnt(inputs: ReportInputs, twin: str) -> list[Block]:
+    """What the concentrations say about the activity of the twin's genes."""
+    learnt = _of(inputs.fit_genotype, twin)
+    if learnt.empty:
+        return []
+    rows = [
+        [r.gene, r.component, percent(r.prior_probability), percent(r.posterior_probability)] for r in records(learnt)
+    ]
+    header = ["Gene", "Activity", "Before the concentrations", "After the concentrations"]
+    return [Table.create("Genotype in the light of the concentrations", header, rows, text=(0, 1))]
 
 
 def _observed(inputs: ReportInputs, twin: str) -> Section:
@@ -203,7 +181,7 @@ def _parameters(inputs: ReportInputs, twin: str) -> Section:
         height=110 + 44 * len(names),
         table_open=True,
     )
-    return Section("parameters", "What the samples taught", (chart,))
+    return Section("parameters", "What the samples taught", (chart, *_learnt(inputs, twin)))
 
 
 def _exposure(inputs: ReportInputs, twin: str) -> Section:
@@ -230,9 +208,11 @@ def _exposure(inputs: ReportInputs, twin: str) -> Section:
 
 def twin_page(inputs: ReportInputs, twin: str) -> Page:
     """The page of one fitted twin."""
-    top = [*_alerts(inputs, twin), Paragraph(_headline(inputs, twin), "lead")]
+    genes = gene_calls(inputs, twin)
+    top = [*_alerts(inputs, twin, genes), Paragraph(_headline(inputs, twin), "lead")]
     sections = (
         _known(inputs, twin),
+        genome_section(inputs, twin, genes),
         _observed(inputs, twin),
         _parameters(inputs, twin),
         _exposure(inputs, twin),

@@ -2,8 +2,9 @@
 
 Every gene and chromosome is drawn on its own (Hardy-Weinberg, no linkage between genes). A star allele becomes
 variants by a haplotype of the 1000 Genomes panel that carries it (in the twin's ancestry, else in any), else by
-its definition. Structures are hidden the way short reads hide them: a deleted chromosome (CYP2D6 ``*5``) shows
-nothing, so the other one looks homozygous; copies and hybrids show the star that real carriers show most often.
+its definition. A man has one X chromosome. Structures are hidden the way short reads hide them: a deleted
+chromosome (CYP2D6 ``*5``) shows nothing, so the other one looks homozygous; copies and hybrids show the star that
+real carriers show most often.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ HEADER = (
 class Genome:
     """One synthetic genome.
 
-    alleles : gene -> the two full alleles (truth). shown : gene -> the stars the VCF shows (none for ``*5/*5``).
+    alleles : gene -> the full alleles (truth), two or (X chromosome of a man) one.
+    shown : gene -> the stars the VCF shows (none for ``*5/*5``).
     genotypes : gene -> codes (n_sites, 2), UNKNOWN where missing. redrawn : alleles that had to be drawn again.
     """
 
     sample: str
     ancestry: str
-    alleles: Mapping[str, tuple[str, str]]
+    alleles: Mapping[str, tuple[str, ...]]
     shown: Mapping[str, tuple[str, ...]]
     genotypes: Mapping[str, Codes] = field(repr=False)
     redrawn: int = 0
@@ -105,12 +107,12 @@ def star_haplotype(gene: str, star: str, ancestry: str, rng: np.random.Generator
     return None
 
 
-def draw_genome(sample: str, ancestry: str, missing: float, rng: np.random.Generator) -> Genome:
-    """One genome; ``missing`` is the chance of each genotype to be ``./.``.
+def draw_genome(sample: str, ancestry: str, missing: float, rng: np.random.Generator, *, male: bool = False) -> Genome:
+    """One genome; ``missing`` is the chance of each genotype to be ``./.``. A man has one X chromosome.
 
     Raises KeyError for an ancestry without frequencies.
     """
-    alleles: dict[str, tuple[str, str]] = {}
+    alleles: dict[str, tuple[str, ...]] = {}
     shown: dict[str, tuple[str, ...]] = {}
     genotypes: dict[str, Codes] = {}
     redrawn = 0
@@ -119,7 +121,8 @@ def draw_genome(sample: str, ancestry: str, missing: float, rng: np.random.Gener
         stars: list[str] = []
         haplotypes: list[Codes] = []
         names, frequency = _frequencies(gene, ancestry)
-        while len(pair) < 2:
+        n_chromosomes = 1 if male and gene_definition(gene).chrom == "chrX" else 2
+        while len(pair) < n_chromosomes:
             allele = str(rng.choice(names, p=frequency))
             star = shown_star(gene, allele)
             haplotype = star_haplotype(gene, star, ancestry, rng) if star else None
@@ -133,9 +136,9 @@ def draw_genome(sample: str, ancestry: str, missing: float, rng: np.random.Gener
         codes = np.full((len(gene_definition(gene).sites), 2), UNKNOWN, dtype=np.int8)
         if haplotypes:
             codes = np.sort(np.column_stack([haplotypes[0], haplotypes[-1]]), axis=1).astype(np.int8)
-            stars = [stars[0], stars[-1]]
+            stars = [stars[0], stars[-1]][:n_chromosomes]
         codes[rng.random(len(codes)) < missing] = UNKNOWN
-        alleles[gene], shown[gene], genotypes[gene] = (pair[0], pair[1]), tuple(stars), codes
+        alleles[gene], shown[gene], genotypes[gene] = tuple(pair), tuple(stars), codes
     return Genome(sample, ancestry, alleles, shown, genotypes, redrawn)
 
 
@@ -177,7 +180,8 @@ def vcf_text(genomes: Sequence[Genome]) -> str:
     """VCF 4.2 with every definition position of the genes, sorted, one column a genome; equal input, equal text."""
     lengths = fact_table("genes/contig_lengths.tsv")
     length = {str(r.chrom): int(r.length) for r in rows_of(lengths[lengths["build"] == "GRCh38"])}
-    order = sorted(GENES, key=lambda g: (int(gene_definition(g).chrom[3:]), gene_definition(g).sites[0].position))
+    rank = {c: i for i, c in enumerate([*map(str, range(1, 23)), "X"])}
+    order = sorted(GENES, key=lambda g: (rank[gene_definition(g).chrom[3:]], gene_definition(g).sites[0].position))
     chroms = dict.fromkeys(gene_definition(g).chrom for g in order)
     lines = [*HEADER[:4], *(f"##contig=<ID={c},length={length[c]},assembly=GRCh38>" for c in chroms), HEADER[4]]
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
@@ -186,7 +190,10 @@ def vcf_text(genomes: Sequence[Genome]) -> str:
         definition = gene_definition(gene)
         for i, site in enumerate(definition.sites):
             fields = [definition.chrom, str(site.position), site.rsid or ".", site.ref, ",".join(site.alts)]
-            calls = ("/".join("." if c == UNKNOWN else str(c) for c in g.genotypes[gene][i]) for g in genomes)
+            calls = (
+                "/".join("." if c == UNKNOWN else str(c) for c in g.genotypes[gene][i][: len(g.alleles[gene])])
+                for g in genomes
+            )
             lines.append("\t".join([*fields, ".", "PASS", ".", "GT", *calls]))
     return "\n".join(lines) + "\n"
 

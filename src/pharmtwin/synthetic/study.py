@@ -72,8 +72,11 @@ def draw_twins(plan: Mapping[str, float], facts: TruthFacts) -> list[Twin]:
     for number, i in enumerate(generator(seed, "synthetic", "order").permutation(len(mix)), start=1):
         twin_id, ancestry = f"D{number:02d}", mix[i]
         rng = partial(generator, seed, name=twin_id)
-        genome = draw_genome(f"SYN{number:02d}", ancestry, plan["missing_genotypes"], rng(stage="synthetic genome"))
         person = draw_person(plan, rng(stage="synthetic person"))
+        genome = draw_genome(
+            f"SYN{number:02d}", ancestry, plan["missing_genotypes"], rng(stage="synthetic genome"),
+            male=person.sex == "M",
+        )  # fmt: skip
         effective = sum(_activity(allele, facts, seed) for allele in genome.alleles["CYP2D6"])
         truth = individual(facts, person.weight_kg, effective, rng(stage="synthetic truth"))
         twins.append(Twin(twin_id, genome, person, effective, truth))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pharmtwin.files import write_text
-from pharmtwin.intake.config import setting
+from pharmtwin.intake.config import named_files, setting
 from pharmtwin.workflow.code import code_digest
 
 
@@ -24,8 +24,7 @@ def _stamp(config: Mapping[str, Any], base: Path) -> str:
     """Digest of everything that the check reads (VCFs by size and time: they are large)."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     digest.update(code_digest("pharmtwin.intake.check").encode())
-    paths = config.get("paths")
-    for name in sorted(str(v) for v in paths.values() if v) if isinstance(paths, Mapping) else []:
+    for name in sorted(f for files in named_files(config).values() for f in files):
         path = base / name
         if path.is_file():
             digest.update(path.read_bytes())

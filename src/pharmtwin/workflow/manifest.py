@@ -14,6 +14,8 @@ from typing import Any
 
 from pharmtwin import __version__
 from pharmtwin.facts import sha256_file
+from pharmtwin.intake.config import named_files
+from pharmtwin.intake.sheet import read_rows
 from pharmtwin.workflow.plan import REPOSITORY, make_plan
 
 PACKAGES = (
@@ -60,7 +62,9 @@ def _hashes(section: list[dict[str, Any]]) -> dict[str, list[str]]:
 def inputs_of(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The user's files by the path written in the config (an absolute path by its name only)."""
     plan = make_plan(config)
-    named = [str(v) for k, v in config["paths"].items() if v and k != "vcf_dir"] + sorted(plan.vcf_of.values())
+    named = [f for files in named_files(config).values() for f in files] + sorted(plan.vcf_of.values())
+    alignments = config["paths"]["alignments"]
+    named += sorted({row["bam"] for row in read_rows(Path(alignments))}) if alignments else []
     drug = str(config["drug"])
     named += [drug] if drug.endswith((".yaml", ".yml")) else []
     out = []

@@ -1,0 +1,117 @@
+"""Recommendations of guidelines by drug: from genes alone, and beside it with comedication."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pharmtwin.report.blocks import Block, Cell, Paragraph, Table
+from pharmtwin.report.genome_calls import SHOWN, text_of
+from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.rows import records
+from pharmtwin.report.words import NONE, number, percent, plural
+
+ACTIONS = {
+    "standard": "standard dosing",
+    "reduce": "lower dose",
+    "increase": "higher dose",
+    "avoid": "avoid",
+    "alternative": "another drug",
+    "monitor": "monitor",
+    "none": "no recommendation",
+}
+GROUP = ["drug", "population", "gene"]
+ADVICE = ["action", "implication", "dose", "strength", "guideline", "doi", "date"]
+GENETIC, COMEDICATION = "genetic", "comedication"
+CAUTION = "A short reading in own words; the guideline is what counts. For research use only, not for treatment."
+NOTHING = "No recommendation: the table of guidelines knows neither the study's drug nor the comedication."
+
+
+def _advice(r: Any) -> str:
+    """``lower dose: start 50 % lower; much slower clearance (moderate)``."""
+    said = ACTIONS.get(str(r.action), str(r.action))
+    if r.dose:
+        said += f": {r.dose}"
+    if r.implication:
+        said += f"; {r.implication}"
+    return said if r.action == "none" or not r.strength else f"{said} ({r.strength})"
+
+
+def _guideline(r: Any) -> str:
+    parts = [r.guideline, f"doi:{r.doi}" if r.doi else "", r.date]
+    return ", ".join(p for p in parts if p) or NONE
+
+
+def _drug(r: Any) -> Cell:
+    return Cell(str(r.drug), sub="" if r.population == "general" else str(r.population))
+
+
+def _filled(rows: pd.DataFrame) -> pd.DataFrame:
+    filled = {c: [text_of(v) for v in rows[c]] for c in ADVICE}
+    return rows.assign(**{**filled, "result": rows["result"].astype(str)})
+
+
+def _results(texts: pd.Series) -> str:
+    return "; ".join(dict.fromkeys(t for text in texts for t in str(text).split("; ")))
+
+
+def twin_advice(inputs: ReportInputs, twin: str) -> Block:
+    """Recommendations of one twin: a row an advice, probability from genes alone and with comedication."""
+    rows = inputs.recommendations[inputs.recommendations["twin_id"] == twin]
+    if rows.empty:
+        return Paragraph(NOTHING, "missing")
+    has_both = bool((rows["basis"] == COMEDICATION).any())
+    cells: list[list[Cell | str]] = []
+    for _, group in _filled(rows).groupby(GROUP, sort=True):
+        chance = group.pivot_table(index=ADVICE, columns="basis", values="probability", aggfunc="sum", fill_value=0.0)
+        chance = chance.reindex(columns=[GENETIC, COMEDICATION], fill_value=0.0)
+        results = group.groupby(ADVICE, sort=False)["result"].agg(_results)
+        table = chance.assign(result=results).reset_index()
+        table = table.sort_values([GENETIC, COMEDICATION, *ADVICE], ascending=[False, False, *[True] * len(ADVICE)])
+        first = records(group)[0]
+        rare = (table[GENETIC] < SHOWN) & (table[COMEDICATION] < SHOWN)
+        for k, r in enumerate(records(table[~rare])):
+            head = _drug(first) if k == 0 else ""
+            shares = [percent(r.genetic), percent(r.comedication)][: 1 + has_both]
+            cells.append([head, f"{first.gene}: {r.result}", _advice(r), *shares, _guideline(r)])
+        if rare.any():
+            shares = [percent(table.loc[rare, b].sum()) for b in (GENETIC, COMEDICATION)][: 1 + has_both]
+            n = plural(int(rare.sum()), "other advice", "other pieces of advice")
+            cells.append(["", f"{first.gene}: other results", f"{n}, below {100 * SHOWN:.0f} %", *shares, NONE])
+    shares = ["Genes alone", "With comedication"] if has_both else ["Probability"]
+    header = ["Drug", "Result (activity score)", "Advice (strength)", *shares, "Guideline"]
+    note = CAUTION if has_both else f"No comedication is stated for this twin: from genes alone. {CAUTION}"
+    text = (0, 1, 2, len(header) - 1)
+    return Table.create("Recommendations of guidelines", header, cells, text=text, note=note)
+
+
+def cohort_advice(inputs: ReportInputs) -> Block:
+    """Expected number of twins by advice; beside it those with comedication, without and with regard to it."""
+    rows = inputs.recommendations
+    if rows.empty:
+        return Paragraph(NOTHING, "missing")
+    both = set(rows.loc[rows["basis"] == COMEDICATION, "twin_id"].astype(str))
+    filled = _filled(rows)
+    filled = filled.assign(
+        everybody=filled["probability"].where(filled["basis"] == GENETIC, 0.0),
+        before=filled["probability"].where((filled["basis"] == GENETIC) & filled["twin_id"].isin(both), 0.0),
+        after=filled["probability"].where(filled["basis"] == COMEDICATION, 0.0),
+    )
+    sums = ["everybody", "before", "after"]
+    table = filled.groupby([*GROUP, *ADVICE], sort=True)[sums].sum().reset_index()
+    table = table.sort_values([*GROUP, "everybody", *ADVICE], ascending=[*[True] * 3, False, *[True] * len(ADVICE)])
+    cells: list[list[Cell | str]] = []
+    for r in records(table):
+        shares = [number(v) for v in ((r.everybody, r.before, r.after) if both else (r.everybody,))]
+        cells.append([_drug(r), str(r.gene), _advice(r), *shares, _guideline(r)])
+    n = rows.loc[rows["basis"] == GENETIC, "twin_id"].nunique()
+    shares = [f"Expected twins of {n}, genes alone"]
+    if both:
+        shares += [f"{plural(len(both), 'twin')} with comedication: genes alone", "the same with comedication"]
+    header = ["Drug", "Gene", "Advice (strength)", *shares, "Guideline"]
+    text = (0, 1, 2, len(header) - 1)
+    note = f"Expected: probabilities summed over the twins. {CAUTION}"
+    return Table.create(
+        "Recommendations of guidelines", header, cells, text=text, note=note, file="table recommendations"
+    )
