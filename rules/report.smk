@@ -86,7 +86,7 @@ rule report:
         rows=rows_digest_of_twins(),
         settings=settings_digest(config, *sorted(config)),
         code=script_digest("report"),
-        facts=facts_digest("report", "versions.tsv"),
+        facts=facts_digest("report", "versions.tsv", "genes"),
     script:
         "../scripts/report.py"
 
@@ -98,6 +98,7 @@ rule manifest:
         FIT_TABLES,
         SOLVER_CHECKS,
         MODIFIERS,
+        EXPORTS,
         READ_PHASING,
     output:
         manifest=f"{OUT}/manifest.json",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pharmtwin.genome.phased_vcf import write_phased_vcf
+from pharmtwin.genome.release import definition_version
 from pharmtwin.genome.stage import call_file
 from pharmtwin.intake.check import write_findings
 from pharmtwin.tables import write_table
@@ -14,4 +16,6 @@ found = call_file(Path(given.vcf), snakemake.config["genome"], **beside)
 log.info("%d samples, genes covered: %s", found.sites["sample"].nunique(), ", ".join(found.found))
 write_table("calls", found.calls, Path(out.calls))
 write_table("sites", found.sites, Path(out.sites))
+if out.phased:
+    write_phased_vcf(Path(out.phased[0]), found.found, found.sites, version=definition_version())
 write_findings(found.findings, Path(out.findings))

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from pharmtwin.files import write_text
+from pharmtwin.genome.definitions import ANCESTRIES, GENES
+from pharmtwin.genome.release import definition_version
+from pharmtwin.genome.structure import prior_structural
 from pharmtwin.report import build_report
 from pharmtwin.report.stage import gather
 from pharmtwin.workflow.job import start, study
@@ -10,7 +13,17 @@ from pharmtwin.workflow.job import start, study
 log = start(snakemake)
 config = snakemake.config
 given = study(config)
-pages = build_report(gather(snakemake.input, config, given.twins, given.scenarios, given.events))
+prior = {g: dict(zip(ANCESTRIES, p, strict=True)) for g in GENES if (p := prior_structural(g))}
+inputs = gather(
+    snakemake.input,
+    config,
+    given.twins,
+    given.scenarios,
+    given.events,
+    definitions=definition_version(),
+    structure_prior=prior,
+)
+pages = build_report(inputs)
 folder = Path(snakemake.output.index).parent
 Path(snakemake.output.pages).mkdir(parents=True, exist_ok=True)
 for name, text in sorted(pages.items()):

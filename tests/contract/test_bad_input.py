@@ -235,7 +235,8 @@ CASES: dict[str, tuple[Any, ...]] = {
     "VCF sample without twin": (
         vcf_sample_without_twin, "vcf/cohort.vcf", HEADER_ROW, "", "S99", "vcf.sample_extra",
         "1 samples belong to no twin"),
-    "two builds": (grch37, "vcf/old.vcf", 0, "", "contigs of GRCh37 and GRCh38", "vcf.build_conflict", "one build a file"),
+    "two builds": (
+        grch37, "vcf/old.vcf", 0, "", "contigs of GRCh37 and GRCh38", "vcf.build_conflict", "one build a file"),
     "empty VCF": (empty_vcf, "vcf/empty.vcf", 0, "", "", "vcf.empty", "the file has a header but no records"),
     "VCF file missing": (
         vcf_file_missing, "twins.tsv", 9, "vcf", "nowhere.vcf", "vcf.file_missing",

@@ -58,12 +58,59 @@ def _genotype(rng: np.random.Generator, twins: list[str]) -> pd.DataFrame:
                         "activity_score": score,
                         "phenotype": phenotype,
                         "scheme": "cpic2020",
+                        "status": "called" if sure else "candidates",
                         "phasing": "gt" if sure else "panel",
                         "structure": "not_assessed" if gene == "CYP2D6" else "not_applicable",
                         "n_not_assayed": gaps,
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def _twin_sites(genotype: pd.DataFrame) -> pd.DataFrame:
+    """Five positions a gene; the gaps are those of ``genotype``, the rest was observed."""
+    top = genotype.drop_duplicates(["twin_id", "gene"])
+    return pd.DataFrame(
+        {
+            "twin_id": top["twin_id"],
+            "gene": top["gene"],
+            "status": top["status"],
+            "reason": "",
+            "n_sites": 5,
+            "n_observed": 5 - top["n_not_assayed"],
+            "n_reference_by_evidence": 0,
+            "n_reference_by_declaration": 0,
+            "n_not_assayed": top["n_not_assayed"],
+            "not_assayed": [",".join(str(100 + i) for i in range(n)) for n in top["n_not_assayed"]],
+            "not_callable": ["*31" if n else "" for n in top["n_not_assayed"]],
+            "phasing": top["phasing"],
+            "phase": "",
+            "phase_probability": 1.0,
+            "structure": top["structure"],
+            "unexplained": 0,
+            "unknown_alternates": "",
+        }
+    )
+
+
+def advice(twin: str, basis: str, probability: float, action: str, result: str, dose: str | None) -> dict[str, Any]:
+    """One row of table ``recommendations``."""
+    return {
+        "twin_id": twin, "basis": basis, "drug": "atomoxetine", "population": "adults", "gene": "CYP2D6",
+        "result": result, "probability": probability, "action": action, "implication": "exposure changes",
+        "dose": dose, "strength": "moderate", "guideline": "CYP2D6 and atomoxetine", "doi": "10.1002/cpt.1409",
+        "date": "2019", "source": "made up for the test",
+    }  # fmt: skip
+
+
+def _recommendations(genotype: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for r in genotype[genotype["gene"] == "CYP2D6"].itertuples():
+        action = {"Normal Metabolizer": "standard", "Poor Metabolizer": "reduce"}.get(str(r.phenotype), "monitor")
+        result = f"{r.phenotype} of {r.diplotype}"
+        rows.append(advice(str(r.twin_id), "genetic", float(str(r.probability)), action, result, None))
+    key = ["twin_id", "basis", "drug", "population", "gene", "result", "action"]
+    return pd.DataFrame(rows).drop_duplicates(key)
 
 
 def _people(rng: np.random.Generator, twins: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -176,6 +223,8 @@ def make_tables(n_twins: int = 60, n_fitted: int = 12, seed: int = 7) -> dict[st
     band = ["median", "lo90", "hi90"]
     tables: dict[str, Any] = {
         "genotype": genotype,
+        "twin_sites": _twin_sites(genotype),
+        "recommendations": _recommendations(genotype),
         "body": body,
         "covariates": people,
         "exposure": pd.DataFrame(
@@ -334,6 +383,10 @@ def make_inputs(tables: dict[str, Any] | None = None, **changes: Any) -> ReportI
             "seed": 1,
             "fit": {"draws": 1000, "chains": 4},
             "vcf": "/home/someone/cohort.vcf.gz",
+        },
+        "definitions": "CPIC of the test; sha256:0123456789ab",
+        "structure_prior": {
+            "CYP2D6": {"EUR": 0.226, "AFR": 0.267, "EAS": 0.659, "SAS": 0.14, "AMR": 0.158, "ALL": 0.3}
         },
         "versions": {"pharmtwin": "0.1.0", "tables": "1.0", "drug file atomoxetine": "1.0"},
         **tables,

@@ -22,6 +22,7 @@ from pharmtwin.curation import gene_builds, gene_check, gene_panel, gene_release
 from pharmtwin.curation.gene_files import read_table
 from pharmtwin.curation.gene_sub_alleles import kept_rows, pharmvar_rows, rewritten, same_edit
 from pharmtwin.genome.definitions import GENES, UNKNOWN, gene_definition
+from pharmtwin.genome.release import definition_version
 
 TABLES = facts.RESOURCES / "genes"
 
@@ -261,14 +262,17 @@ def test_the_panel_list_serves_in_place_of_the_sample_sheet(tmp_path: Path) -> N
 
 
 def test_the_version_names_the_releases_and_follows_every_fact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = gene_release.definition_version()
+    here = definition_version()
     assert here.startswith("CPIC ") and "PharmVar 6.1.3" in here and len(here.split("sha256:")[1]) == 12
     shutil.copytree(TABLES, tmp_path / "genes")
     monkeypatch.setattr(facts, "RESOURCES", tmp_path)
-    assert gene_release.definition_version() == here
+    definition_version.cache_clear()
+    assert definition_version() == here
     changed = tmp_path / "genes" / "optional_variants.tsv"
     changed.write_text(changed.read_text().replace("CYP2D6", "CYP2D7", 1))
-    assert gene_release.definition_version() != here
+    definition_version.cache_clear()
+    assert definition_version() != here
+    definition_version.cache_clear()
 
 
 def test_every_built_table_has_a_release_and_every_source_a_licence() -> None:

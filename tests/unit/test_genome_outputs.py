@@ -514,14 +514,16 @@ def test_one_x_chromosome_is_hemizygous() -> None:
 def test_vrs_identifier_of_the_specifications_example() -> None:
     # VRS 2.0, computed identifiers: rs7412, NC_000019.10:g.44908822C>T
     assert terms.sha512t24u(b"ACGT") == "aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2"
-    assert terms.vrs_id(terms.REFGET["chr19"], 44908822, "T") == "ga4gh:VA.0AePZIWZUNsUlQTamyLrjm2HWUw2opLt"
+    assert (
+        terms.vrs_id(terms.identifiers("refget")["chr19"], 44908822, "T") == "ga4gh:VA.0AePZIWZUNsUlQTamyLrjm2HWUw2opLt"
+    )
 
 
 def test_every_gene_has_its_identifiers() -> None:
-    assert set(terms.HGNC) == set(GENES)
-    assert len(set(terms.HGNC.values())) == len(GENES)
-    assert {gene_definition(g).chrom for g in GENES} == set(terms.REFGET)
-    assert all(re.fullmatch(r"SQ\.[\w-]{32}", digest) for digest in terms.REFGET.values())
+    assert set(terms.identifiers("hgnc")) == set(GENES)
+    assert len(set(terms.identifiers("hgnc").values())) == len(GENES)
+    assert {gene_definition(g).chrom for g in GENES} == set(terms.identifiers("refget"))
+    assert all(re.fullmatch(r"SQ\.[\w-]{32}", digest) for digest in terms.identifiers("refget").values())
 
 
 def test_the_same_input_gives_the_same_files_and_a_used_folder_is_refused(tmp_path: Path) -> None:

@@ -112,8 +112,12 @@ def test_pharmcat_tsv(tmp_path: Path) -> None:
     assert rules == [("outside.gene", 7), ("outside.row", 8)]
     withs = "sample\tgene\tdiplotype\nA\tCYP2D6\t*1xN/*2\nB\tCYP2D6\t*77777/*1\nB\tCYP2D6\t*1/*1\n"
     table, rules = found(write(tmp_path / "all.tsv", withs))
-    assert table["sample"].tolist() == ["A", "B", "B"] and table["diplotype"].tolist() == ["*1xN/*2", "", ""]
-    assert rules == [("outside.copies_open", 2), ("outside.allele", 3), ("outside.duplicate", 4)]
+    assert table["sample"].tolist() == ["A", "B"] and table["diplotype"].tolist() == ["*1xN/*2", ""]
+    assert rules == [("outside.copies_open", 2), ("outside.allele", 3)]
+    several = "sample\tgene\tdiplotype\nB\tCYP2D6\t*1/*4\nB\tCYP2D6\t*1/*2x2\n"  # PharmCAT: alternatives
+    table, rules = found(write(tmp_path / "several.tsv", several))
+    assert dict(zip(table["diplotype"], table["weight"])) == {"*1/*4": 0.5, "*1/*2x2": 0.5}
+    assert rules == [("outside.ambiguous", 2)]
     table, _ = found(write(tmp_path / "plain.tsv", "NA12878\tCYP2D6\t*3/*68+*4\tPM\t≥6.0\n"))
     assert (
         table["sample"].tolist() == ["NA12878"] and "≥6.0" in table["note"][0] and table["copy_number"].tolist() == [3]

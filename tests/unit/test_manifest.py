@@ -50,7 +50,8 @@ def lay(root: Path, files: dict[str, str]) -> Path:
 
 
 def config(**more: Any) -> dict[str, Any]:
-    paths = {"twins": "sheets/twins.tsv", "events": "sheets/events.tsv", "structure_calls": "", "vcf_dir": "vcf"}
+    paths = {"twins": "sheets/twins.tsv", "events": "sheets/events.tsv", "structure_calls": "", "vcf_dir": "vcf",
+             "outside_files": [], "alignments": ""}  # fmt: skip
     return {"study": "s", "data_kind": "synthetic", "paths": paths, "drug": "paroxetine", "master_seed": 3,
             "buckets": 2, "fit": {"enabled": True}} | more  # fmt: skip
 

@@ -7,38 +7,16 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from pharmtwin.facts import fact_table, resource_path, sha256_file
+from pharmtwin.facts import sha256_file
 
-#: what decides a call and its function; the panel decides only how likely it is
-DEFINITION_TABLES = ("positions", "definitions", "optional_variants", "sub_alleles", "functions", "phenotypes")
 #: files that serve as well as a listed one (a derived slice, our own list of samples)
 ALTERNATIVES = {"integrated_call_samples_v3.20130502.ALL.panel": "samples.tsv",
                 "panel_1kgp_grch37/DPYD.vcf.gz": "dpyd_positions_1kgp_observed.vcf.gz"}  # fmt: skip
 UNPACKED = (".json.gz", ".csv.gz", ".tsv.gz")
-
-
-def definition_version() -> str:
-    """Release and hash of the definitions in use, for every output: ``CPIC 2025-11-05-00-25 + ...; sha256:0123...``.
-
-    The hash runs over the bytes of the tables in DEFINITION_TABLES, so it changes with any of their facts.
-    """
-    paths = tuple(resource_path(f"genes/{name}.tsv") for name in DEFINITION_TABLES)
-    return _version(paths, tuple(p.stat().st_mtime_ns for p in paths))
-
-
-@lru_cache(maxsize=4)
-def _version(paths: tuple[Path, ...], changed: tuple[int, ...]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name} {sha256_file(path)}\n".encode())
-    table = fact_table("genes/release.tsv").set_index("table")["release"]
-    parts = [p for name in DEFINITION_TABLES if name in table.index for p in str(table[name]).split(" + ")]
-    return f"{' + '.join(dict.fromkeys(parts))}; sha256:{digest.hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ def read_sources(folder: Path) -> pd.DataFrame:
 def update(data: Path, out: Path, *, panel: bool = True) -> list[str]:
     """Rebuild the tables in ``out`` from ``data``; returns what changed, in lines for people.
 
-    panel : also recount the panel and fit the copying model (two minutes). Without it the panel must still fit the definitions.
+    panel : also recount the panel and fit the copying model (two minutes). Without it the panel must still fit the
+        definitions.
     Raises FileNotFoundError for a missing input, UpdateError if a check fails; then nothing is replaced.
     """
     with tempfile.TemporaryDirectory() as folder:

@@ -156,6 +156,8 @@ def call_genotype(
         for star_one, p in full_one.items():
             for star_two, q in full_two.items():
                 _add(posterior, diplotype(star_one, star_two), (1 - hemizygous) * share[i] * p * q)
+    whole = np.sum(list(posterior.values()), axis=0)  # 1 but for the phases left out
+    posterior = {pair: p / whole for pair, p in posterior.items()}
     unexplained = panel.names(first[best])[1] + panel.names(second[best])[1]
     method = _phasing(alleles, block, n_blocks)
     return GenotypeCall(posterior, first[best], second[best], float(share[best, chosen]), method, unexplained)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def read_outside(
     findings = [_finding("outside.row", str(path), row, what=what) for row, what in problems]
     rows: list[dict[str, Any]] = []
     first: dict[tuple[str, str], int] = {}
-    for call in raw:
+    for call in _alternatives(raw):
         if first.setdefault((call.sample, call.gene), call.row) != call.row:
             findings.append(_finding("outside.duplicate", str(path), call.row, gene=call.gene))
             rows.append(
@@ -112,6 +113,20 @@ def read_outside(
         rows += made
         findings += found
     return _table(rows), findings
+
+
+def _alternatives(raw: Iterable[RawCall]) -> list[RawCall]:
+    """Calls with PharmCAT's several rows of one sample and gene joined: there they are alternatives, not mistakes."""
+    out: dict[Any, RawCall] = {}
+    for call in raw:
+        key = (
+            (call.sample, call.gene)
+            if call.tool == "PharmCAT outside call" and not call.problem and call.gene
+            else call.row
+        )
+        old = out.get(key)
+        out[key] = call if old is None else replace(old, options=(*old.options, *call.options))
+    return list(out.values())
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

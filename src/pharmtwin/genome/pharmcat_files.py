@@ -15,8 +15,8 @@ from typing import Any
 import pharmtwin
 from pharmtwin.genome import phenotype as ph
 from pharmtwin.genome.definitions import GENES, OTHER, UNKNOWN, gene_definition
-from pharmtwin.genome.output_terms import definition_release, definition_version
 from pharmtwin.genome.phased_vcf import BUILD, EVIDENCE_LETTER, OTHER_ALT, RESEARCH_USE, genotype_text
+from pharmtwin.genome.release import definition_release, definition_version
 from pharmtwin.genome.twin_results import SHOWN, Assay, Candidate, GeneResult, carries
 
 Json = dict[str, Any]

@@ -16,6 +16,7 @@ import pharmtwin
 from pharmtwin.genome import output_terms as terms
 from pharmtwin.genome.definitions import OTHER, UNKNOWN
 from pharmtwin.genome.phased_vcf import BUILD, EVIDENCE_LETTER, OTHER_ALT, RESEARCH_USE
+from pharmtwin.genome.release import definition_version
 from pharmtwin.genome.twin_results import Assay, GeneResult, carries
 
 Json = dict[str, Any]
@@ -72,7 +73,7 @@ def _metadata(created: str) -> Json:
     vocabularies = [{**dict(zip(keys, r)), "version": ONTOLOGY_VERSION} for r in RESOURCES]
     own = {
         "id": "pharmtwin", "name": "PharmTwin: diplotypes and phenotypes by the tables of this release",
-        "url": "urn:pharmtwin", "version": f"{pharmtwin.__version__}; {terms.definition_version()}",
+        "url": "urn:pharmtwin", "version": f"{pharmtwin.__version__}; {definition_version()}",
         "namespacePrefix": "pharmtwin", "iriPrefix": "urn:pharmtwin:",
     }  # fmt: skip
     return {
@@ -152,7 +153,7 @@ def _descriptor(assay: Assay, i: int, code: int, alone: bool) -> Json:
     out = {
         "id": f"{gene}-{site.position}-{site.ref}-{alt}",
         "label": site.rsid or f"{chrom}:{site.position}",
-        "geneContext": {"valueId": terms.HGNC[gene], "symbol": gene},
+        "geneContext": {"valueId": terms.identifiers("hgnc")[gene], "symbol": gene},
         "vcfRecord": {**record, **({"id": site.rsid} if site.rsid else {})},
         "moleculeContext": "genomic",
         "allelicState": zygosity(tuple(int(c) for c in phased.alleles[row, i]), code, alone),
@@ -161,7 +162,7 @@ def _descriptor(assay: Assay, i: int, code: int, alone: bool) -> Json:
     if len(site.ref) == 1 and alt in BASES:
         spdi = f"{terms.refseq(chrom)}:{site.position - 1}:{site.ref}:{alt}"
         out["expressions"] = [{"syntax": "spdi", "value": spdi}]
-        out["xrefs"] = [terms.vrs_id(terms.REFGET[chrom], site.position, alt)]
+        out["xrefs"] = [terms.vrs_id(terms.identifiers("refget")[chrom], site.position, alt)]
     return out
 
 

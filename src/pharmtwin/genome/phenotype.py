@@ -20,15 +20,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.interpolate import PchipInterpolator
 
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.definitions import rows_of
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 INDETERMINATE = "Indeterminate"
 UNKNOWN_FUNCTION = "Unknown function"
@@ -243,6 +245,8 @@ def _curve(gene: str, map_name: str) -> tuple[PchipInterpolator, tuple[float, ..
         raise KeyError(f"no map {map_name!r} from activity score to clearance for {gene}; there are {known}")
     x = rows["activity_score"].to_numpy(dtype=float)
     y = rows["relative_clearance"].to_numpy(dtype=float)
+    from scipy.interpolate import PchipInterpolator  # heavy, and the report has no scipy
+
     return PchipInterpolator(x, y), tuple(x), tuple(y)
 
 

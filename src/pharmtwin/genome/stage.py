@@ -19,6 +19,7 @@ from pharmtwin.genome.pedigree import phase_by_pedigree, read_ped
 from pharmtwin.genome.phenotype import relative_clearance
 from pharmtwin.genome.presence_alleles import presence_table
 from pharmtwin.genome.select import activity_priors, population_activity, population_calls, select_calls
+from pharmtwin.genome.structure import OUTSIDE_CALL
 from pharmtwin.genome.structural_records import copy_numbers_of, read_structural
 from pharmtwin.genome.vcf import SiteCalls, read_sites
 from pharmtwin.tables import conform, records, schema
@@ -32,15 +33,16 @@ def recommendations_of(
 ) -> pd.DataFrame:
     """Table ``recommendations`` for the study's drug and each twin's comedication, from genes alone and adjusted.
 
-    genotype : table. alleles : HLA and mitochondrial results of ``outside_of``. drug : the study's drug.
+    genotype : table; a gene without a call has no result. alleles : HLA and mitochondrial results of ``outside_of``. drug : the study's drug.
     """
     from pharmtwin.genome.phenoconversion import adjust
     from pharmtwin.genome.recommendations import drugs, recommend
 
     known = set(drugs())
+    called = genotype[(genotype["status"] != "no_call") | (genotype["structure"] == OUTSIDE_CALL)]
     parts = []
     for r in records(twins):
-        mine = genotype[genotype["twin_id"] == r.twin_id]
+        mine = called[called["twin_id"] == r.twin_id]
         beside = [d.strip().lower() for d in str(getattr(r, "comedication", "") or "").split(";") if d.strip()]
         wanted = sorted({drug, *beside} & known)
         if mine.empty or not wanted:
@@ -95,17 +97,21 @@ def call_file(path: Path, options: Mapping[str, Any], *, callable_bed: str = "",
 
     options : ``genome`` of the config. callable_bed, pedigree : paths of a BED of callable regions and a PED file.
     """
-    genes = list(options["genes"])
-    found = read_sites(path, genes, **vars(options_of(options, callable_bed)))
-    covered = {g: c for g, c in found.items() if c.n_covered or options["absent_positions"] == "reference"} or found
-    findings: list[Finding] = []
-    if pedigree:
-        covered, findings = _by_pedigree(covered, Path(pedigree), path)
-    structural, problems = read_structural(path, genes, build=next(iter(covered.values())).build)
+    covered, findings = read_file(path, options, callable_bed=callable_bed, pedigree=pedigree)
+    structural, problems = read_structural(path, list(covered), build=next(iter(covered.values())).build)
     counted = copy_numbers_of(structural).dropna(subset="copy_number")
     copies = {(str(r.sample), str(r.gene)): int(r.copy_number) for r in records(counted)}
     calls, sites = call_genes(covered, copies=copies, min_probability=float(options["min_probability"]))
     return FileCalls(calls, sites, covered, findings + problems)
+
+
+def read_file(
+    path: Path, options: Mapping[str, Any], *, callable_bed: str = "", pedigree: str = ""
+) -> tuple[dict[str, SiteCalls], list[Finding]]:
+    """Positions of the genes that a file covers (all, if it covers none), phased by relatives, and findings."""
+    found = read_sites(path, list(options["genes"]), **vars(options_of(options, callable_bed)))
+    covered = {g: c for g, c in found.items() if c.n_covered or options["absent_positions"] == "reference"} or found
+    return _by_pedigree(covered, Path(pedigree), path) if pedigree else (covered, [])
 
 
 def _by_pedigree(

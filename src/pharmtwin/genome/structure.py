@@ -56,7 +56,7 @@ class Structures:
         """Full alleles behind a star, probabilities (6,) that sum to 1."""
         if star in self.hidden:
             return self.hidden[star]
-        if not self.duplication.any():
+        if not self.duplication.any() or star.startswith("["):  # a combination has no known function, copied or not
             return {star: np.ones(len(ANCESTRIES))}
         return {star: 1 - self.duplication, f"{star}x2": self.duplication}
 

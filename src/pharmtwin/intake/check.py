@@ -12,7 +12,6 @@ from pharmtwin.intake.columns import Record
 from pharmtwin.intake.config import Places, named_files, setting
 from pharmtwin.intake.study import read_tables, twin_vcfs
 
-
 BESIDE = ("paths.callable", "paths.pedigree", "paths.outside_files", "paths.alignments")
 
 

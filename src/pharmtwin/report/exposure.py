@@ -7,8 +7,8 @@ import pandas as pd
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
 from pharmtwin.report.checks import FAILED
-from pharmtwin.report.genome_calls import top_calls
 from pharmtwin.report.figures import INK, STYLE, axis, limits_of, points
+from pharmtwin.report.genome_calls import top_calls
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import NONE, count, interval, model, number, plain, plural, without_folders

@@ -171,7 +171,7 @@ def genome_section(inputs: ReportInputs, twin: str, calls: list[GeneCall]) -> Se
         _summary(calls),
         *grouped(warnings(inputs, twin, calls)),
         *_diplotypes(inputs, calls),
-        twin_advice(inputs, twin),
+        twin_advice(inputs, twin, calls),
         *twin_strip(inputs, twin),
         *not_callable(calls),
         *_phase(calls),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from pharmtwin.report.blocks import Block, Cell, Paragraph, Table
-from pharmtwin.report.genome_calls import SHOWN, text_of
+from pharmtwin.report.blocks import Block, Paragraph, Table
+from pharmtwin.report.genome_calls import NO_CALL, SHOWN, GeneCall, text_of
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import NONE, number, percent, plural
@@ -43,42 +44,61 @@ def _guideline(r: Any) -> str:
     return ", ".join(p for p in parts if p) or NONE
 
 
-def _drug(r: Any) -> Cell:
-    return Cell(str(r.drug), sub="" if r.population == "general" else str(r.population))
+def _drug(r: Any) -> str:
+    return str(r.drug) if r.population == "general" else f"{r.drug} ({r.population})"
+
+
+def _once(drug: str, rows: list[list[str]]) -> list[list[str]]:
+    """Rows of one drug: its name in the first, a guideline (last cell) only where it changes."""
+    out, before = [], ""
+    for k, row in enumerate(rows):
+        guideline = "" if row[-1] == before else row[-1]
+        out.append([drug if k == 0 else "", *row[:-1], guideline])
+        before = row[-1]
+    return out
 
 
 def _filled(rows: pd.DataFrame) -> pd.DataFrame:
-    filled = {c: [text_of(v) for v in rows[c]] for c in ADVICE}
-    return rows.assign(**{**filled, "result": rows["result"].astype(str)})
+    """Nullable texts as plain ones, so that rows can be grouped by them."""
+    out = rows.assign(result=rows["result"].astype(str))
+    for column in ADVICE:
+        out[column] = [text_of(v) for v in rows[column]]
+    return out
 
 
 def _results(texts: pd.Series) -> str:
     return "; ".join(dict.fromkeys(t for text in texts for t in str(text).split("; ")))
 
 
-def twin_advice(inputs: ReportInputs, twin: str) -> Block:
-    """Recommendations of one twin: a row an advice, probability from genes alone and with comedication."""
+def twin_advice(inputs: ReportInputs, twin: str, calls: Sequence[GeneCall]) -> Block:
+    """Recommendations of one twin: a row an advice, probability from genes alone and with comedication.
+
+    What rests on a gene without a call is marked: its result is the population's.
+    """
     rows = inputs.recommendations[inputs.recommendations["twin_id"] == twin]
     if rows.empty:
         return Paragraph(NOTHING, "missing")
+    lacking = {c.gene for c in calls if c.state == NO_CALL}
     has_both = bool((rows["basis"] == COMEDICATION).any())
-    cells: list[list[Cell | str]] = []
+    cells: list[list[str]] = []
     for _, group in _filled(rows).groupby(GROUP, sort=True):
         chance = group.pivot_table(index=ADVICE, columns="basis", values="probability", aggfunc="sum", fill_value=0.0)
         chance = chance.reindex(columns=[GENETIC, COMEDICATION], fill_value=0.0)
         results = group.groupby(ADVICE, sort=False)["result"].agg(_results)
         table = chance.assign(result=results).reset_index()
         table = table.sort_values([GENETIC, COMEDICATION, *ADVICE], ascending=[False, False, *[True] * len(ADVICE)])
-        first = records(group)[0]
+        first, rows_of_drug = records(group)[0], []
         rare = (table[GENETIC] < SHOWN) & (table[COMEDICATION] < SHOWN)
-        for k, r in enumerate(records(table[~rare])):
-            head = _drug(first) if k == 0 else ""
+        lost = [g for g in str(first.gene).split(" and ") if g in lacking]
+        mark = f" ({', '.join(lost)} not called: frequencies of the population)" if lost else ""
+        for r in records(table[~rare]):
             shares = [percent(r.genetic), percent(r.comedication)][: 1 + has_both]
-            cells.append([head, f"{first.gene}: {r.result}", _advice(r), *shares, _guideline(r)])
+            rows_of_drug.append([f"{first.gene}: {r.result}{mark}", _advice(r), *shares, _guideline(r)])
         if rare.any():
             shares = [percent(table.loc[rare, b].sum()) for b in (GENETIC, COMEDICATION)][: 1 + has_both]
             n = plural(int(rare.sum()), "other advice", "other pieces of advice")
-            cells.append(["", f"{first.gene}: other results", f"{n}, below {100 * SHOWN:.0f} %", *shares, NONE])
+            rows_of_drug.append([f"{first.gene}: other results", f"{n}, below {100 * SHOWN:.0f} %", *shares, NONE])
+        cells += _once(_drug(first), rows_of_drug)
     shares = ["Genes alone", "With comedication"] if has_both else ["Probability"]
     header = ["Drug", "Result (activity score)", "Advice (strength)", *shares, "Guideline"]
     note = CAUTION if has_both else f"No comedication is stated for this twin: from genes alone. {CAUTION}"
@@ -101,10 +121,13 @@ def cohort_advice(inputs: ReportInputs) -> Block:
     sums = ["everybody", "before", "after"]
     table = filled.groupby([*GROUP, *ADVICE], sort=True)[sums].sum().reset_index()
     table = table.sort_values([*GROUP, "everybody", *ADVICE], ascending=[*[True] * 3, False, *[True] * len(ADVICE)])
-    cells: list[list[Cell | str]] = []
-    for r in records(table):
-        shares = [number(v) for v in ((r.everybody, r.before, r.after) if both else (r.everybody,))]
-        cells.append([_drug(r), str(r.gene), _advice(r), *shares, _guideline(r)])
+    cells: list[list[str]] = []
+    for _, group in table.groupby(GROUP, sort=True):
+        rows_of_drug = []
+        for r in records(group):
+            shares = [number(v) for v in ((r.everybody, r.before, r.after) if both else (r.everybody,))]
+            rows_of_drug.append([str(r.gene), _advice(r), *shares, _guideline(r)])
+        cells += _once(_drug(r), rows_of_drug)
     n = rows.loc[rows["basis"] == GENETIC, "twin_id"].nunique()
     shares = [f"Expected twins of {n}, genes alone"]
     if both:

@@ -33,11 +33,12 @@ SAID_NO_CALL = "no call"
 def _phenotypes(genotype: pd.DataFrame, top: pd.DataFrame) -> Chart:
     """Expected share of phenotypes by gene; twins without a call are a share of their own."""
     twins = top.groupby("gene")["twin_id"].nunique()
-    lacking = set(zip(top.loc[top["state"] == NO_CALL, "twin_id"], top.loc[top["state"] == NO_CALL, "gene"]))
+    apart = top[top["state"] == NO_CALL]
+    lacking = set(zip(apart["twin_id"], apart["gene"]))
 
     def said(table: pd.DataFrame) -> pd.DataFrame:
-        is_lost = [pair in lacking for pair in zip(table["twin_id"], table["gene"])]
-        return table.assign(phenotype=table["phenotype"].astype(object).mask(pd.Series(is_lost, index=table.index), SAID_NO_CALL))  # fmt: skip
+        people = zip(table["twin_id"], table["gene"], table["phenotype"].astype(str))
+        return table.assign(phenotype=[SAID_NO_CALL if (t, g) in lacking else p for t, g, p in people])
 
     expected = said(genotype).groupby(["gene", "phenotype"], sort=True)["probability"].sum()
     by_top = said(top).groupby(["gene", "phenotype"]).size()
@@ -78,16 +79,15 @@ def _phenotypes(genotype: pd.DataFrame, top: pd.DataFrame) -> Chart:
         "yaxis": axis("", type="category", autorange="reversed", showgrid=False, dtick=1, tickfont={"size": 11.5}),
     }
     caption = "Shares weigh every candidate diplotype by its probability; the names of the phenotypes are in the table."
-    apart = [g for g in sorted(twins.index) if g in genes_without_scheme()]
-    if apart:
-        caption += f" Not drawn, because no scheme names a phenotype: {', '.join(apart)}."
+    unnamed = [g for g in sorted(twins.index) if g in genes_without_scheme()]
+    if unnamed:
+        caption += f" Not drawn, because no scheme names a phenotype: {', '.join(unnamed)}."
     header = ["Gene", "Phenotype", "Twins by top diplotype", "Expected twins", "Expected share"]
     alt = f"Stacked bars: expected share of phenotypes in {plural(len(genes), 'gene')}; numbers in the table below."
     table = Table.create("Phenotypes", header, rows, text=(0, 1), folded=True, file="table genotype")
+    panel = Panel("", tuple(data), layout)
     height = 76 + 21 * len(genes)
-    return Chart(
-        "phenotypes", "Phenotypes by gene", alt, (Panel("", tuple(data), layout),), table, caption=caption, height=height
-    )
+    return Chart("phenotypes", "Phenotypes by gene", alt, (panel,), table, caption=caption, height=height)
 
 
 def _open(inputs: ReportInputs, top: pd.DataFrame) -> Table:
@@ -133,7 +133,7 @@ def _open(inputs: ReportInputs, top: pd.DataFrame) -> Table:
 def _phase(top: pd.DataFrame) -> Table:
     """How phase was settled, in number of twins."""
     counts = pd.crosstab(top["gene"].astype(str), top["phasing"].astype(str))
-    methods = [m for m in PHASED_BY if m in counts] + sorted(set(counts) - set(PHASED_BY))
+    methods = [m for m in PHASED_BY if m in counts] + sorted({str(m) for m in counts} - set(PHASED_BY))
     rows = [[str(g), *(count(n) for n in row)] for g, row in zip(counts.index, counts[methods].to_numpy())]
     header = ["Gene", *(PHASED_BY.get(m, m).capitalize() for m in methods)]
     return Table.create("Phase settled by (number of twins)", header, rows, folded=True)
@@ -146,9 +146,7 @@ def _reasons(inputs: ReportInputs, top: pd.DataFrame) -> list[Block]:
         return []
     told = lacking.merge(inputs.twin_sites[["twin_id", "gene", "reason"]], on=["twin_id", "gene"], how="left")
     told = told.assign(why=[text_of(v) or "no file covers the gene for this twin" for v in told["reason"]])
-    cells = [
-        [str(gene), str(why), count(len(part))] for (gene, why), part in told.groupby(["gene", "why"], sort=True)
-    ]
+    cells = [[str(gene), str(why), count(len(part))] for (gene, why), part in told.groupby(["gene", "why"], sort=True)]
     return [Table.create("No call: why", ["Gene", "Reason", "Twins"], cells, text=(0, 1), file="table twin_sites")]
 
 
@@ -157,19 +155,17 @@ def _structure(inputs: ReportInputs, top: pd.DataFrame) -> list[Block]:
     apart = top[top["structure"] == "not_assessed"]
     if apart.empty or not inputs.structure_prior:
         return []
-    known = pd.Series(dtype=str)
-    if "ancestry" in inputs.covariates:
-        given = inputs.covariates.set_index("twin_id")["ancestry"].astype(object)
-        known = given.where(given.notna() & (given != ""), NO_ANCESTRY)
-    ancestry = apart["twin_id"].map(known).fillna(NO_ANCESTRY)
+    people = inputs.covariates
+    known = dict(zip(people["twin_id"], people["ancestry"])) if "ancestry" in people else {}
+    panels = [text_of(known.get(t)) or NO_ANCESTRY for t in apart["twin_id"]]
     rows = []
-    for (gene, panel), part in apart.groupby(["gene", ancestry.rename("ancestry")], sort=True):
+    for (gene, panel), part in apart.assign(panel=panels).groupby(["gene", "panel"], sort=True):
         prior = inputs.structure_prior.get(str(gene), {}).get(str(panel))
         carriers = NONE if prior is None else number(prior * len(part))
         said = "no count with a source" if prior is None else percent(prior)
         rows.append([str(gene), str(panel), count(len(part)), said, carriers])
     header = ["Gene", "Ancestry", "Twins not assessed", "Carriers in that ancestry", "Carriers to expect"]
-    note = "Carriers of a deletion, duplication or hybrid. A prior, not a call; ALL: ancestry not stated, panels pooled."
+    note = "Carriers of a deletion, duplication or hybrid. A prior, no call. ALL: ancestry not stated, panels pooled."
     return [Table.create("Structure not assessed", header, rows, text=(0, 1), note=note, folded=True)]
 
 

@@ -19,7 +19,7 @@ EVIDENCE = (
     ("n_not_assayed", "Not assayed", "#d55e00", "x"),
 )
 COUNTS = [column for column, *_ in EVIDENCE]
-BAR, FRAME = 17, 72  # px a gene; px of axis and margins
+BAR, FRAME = 13, 56  # px a gene; px of axis and margins
 MEANING = (
     "By evidence: a gVCF block or a callable region. By declaration: the configuration says that an absent position is "
     "reference; nobody saw it. Not assayed is never read as reference."
@@ -46,9 +46,9 @@ def _chart(shares: pd.DataFrame, ident: str, title: str, alt: str, caption: str,
     layout = {
         "barmode": "stack",
         "bargap": 0.3,
-        "margin": {"l": 80, "r": 14, "t": 6, "b": 44},
+        "margin": {"l": 80, "r": 14, "t": 4, "b": 40},
         "xaxis": axis("Definition positions (%)", range=[0, 100]),
-        "yaxis": axis("", type="category", autorange="reversed", showgrid=False, dtick=1, tickfont={"size": 11.5}),
+        "yaxis": axis("", type="category", autorange="reversed", showgrid=False, dtick=1, tickfont={"size": 10.5}),
     }
     height = FRAME + BAR * len(shares)
     return Chart(ident, title, alt, (Panel("", tuple(data), layout),), table, caption=caption, height=height)
@@ -114,7 +114,7 @@ def cohort_strip(inputs: ReportInputs) -> Block:
         gaps = int((part["n_not_assayed"] > 0).sum())
         lost = {a for text in part["not_callable"].dropna() for a in str(text).split("|") if a}
         row = [str(gene), count(part["n_sites"].max()), count(len(part))]
-        row += [percent(shares.loc[str(gene), c] / 100) for c in COUNTS]
+        row += [percent(share / 100) for share in shares.loc[str(gene), COUNTS].to_numpy(dtype=float)]
         cells.append([*row, count(gaps), count(len(lost))])
     header = ["Gene", "Positions", "Twins", *(name for _, name, *_ in EVIDENCE), "Twins with a gap"]
     header.append("Alleles not callable in some twin")

@@ -12,6 +12,8 @@ from pharmtwin.report.rows import records
 from pharmtwin.report.words import count, percent, plural
 
 NO_ANCESTRY = "ALL"
+VARIANT = "deletion, duplication or hybrid"
+FEW = 4  # genes named one by one
 #: findings of the genome stage that the warnings here say already
 SAID = ("genome.not_assayed", "genome.unexplained")
 
@@ -41,11 +43,11 @@ def people_of(ancestry: str) -> str:
 def structure_prior(inputs: ReportInputs, gene: str, ancestry: str) -> str:
     """How often people of an ancestry carry a structural variant of the gene, in words."""
     if not inputs.structure_prior:
-        return "how often was not handed to the report"
+        return "how often it is not plain was not handed to the report"
     known = inputs.structure_prior.get(gene, {}).get(ancestry)
     if known is None:
-        return "no count with a source says how often"
-    return f"{percent(known)} of {people_of(ancestry)} carry one (a prior, not a call)"
+        return f"no source counts how often people carry a {VARIANT}"
+    return f"{percent(known)} of {people_of(ancestry)} carry a {VARIANT} (a prior, not a call)"
 
 
 def warnings(inputs: ReportInputs, twin: str, calls: list[GeneCall]) -> list[Warned]:
@@ -71,11 +73,12 @@ def warnings(inputs: ReportInputs, twin: str, calls: list[GeneCall]) -> list[War
     for c in calls:
         if c.rows and str(c.rows[0].structure) == "not_assessed":
             out.append(Warned("warn", "Structure not assessed", c.gene, structure_prior(inputs, c.gene, ancestry)))
-    for c in calls:
-        declared = 0 if c.site is None else int(c.site.n_reference_by_declaration)
-        if declared:
-            text = f"{count(declared)} of {count(c.site.n_sites if c.site is not None else 0)} positions"
-            out.append(Warned("warn", "Reference by declaration only", c.gene, text))
+    declared = {c.gene: int(c.site.n_reference_by_declaration) for c in calls if c.site is not None}
+    declared = {gene: n for gene, n in declared.items() if n}
+    if declared:
+        where = ", ".join(declared) if len(declared) <= FEW else f"{len(declared)} genes, see the bars"
+        text = f"{plural(sum(declared.values()), 'position')} in {where}; the configuration says so, nobody saw them"
+        out.append(Warned("warn", "Reference by declaration only", "", text))
     return out
 
 
