@@ -10,8 +10,9 @@ import pytest
 from test_genome_vcf import HEADER, write
 
 from pharmtwin.facts import fact_table
+from pharmtwin.genome import phasing
 from pharmtwin.genome import phenotype as ph
-from pharmtwin.genome.caller import call_genotype, call_vcf
+from pharmtwin.genome.caller import call_genotype, call_vcf, canonical
 from pharmtwin.genome.definitions import ANCESTRIES, GENES, OTHER, UNKNOWN, diplotype, gene_definition
 from pharmtwin.genome.haplotypes import decode, encode, gene_panel
 from pharmtwin.genome.phasing import phases
@@ -289,3 +290,60 @@ def test_options_and_errors(tmp_path: Path) -> None:
 def test_diplotype_order() -> None:
     assert diplotype("*36+*10", "*10") == "*10/*36+*10" and diplotype("*10", "*2") == "*2/*10"
     assert diplotype("*41", "*1x2") == "*1x2/*41"
+
+
+def mosaic_genotype(gene: str, rng: np.random.Generator) -> np.ndarray:
+    """Unphased genotype (n_sites, 2) of two mosaics of random panel haplotypes."""
+    panel = gene_panel(gene)
+    n = panel.templates.shape[1]
+    pair = [
+        np.where(np.arange(n) < rng.integers(n), *panel.templates[rng.integers(len(panel.templates), size=2)])
+        for _ in range(2)
+    ]
+    return np.sort(np.array(pair, dtype=np.int8).T, axis=1)
+
+
+@pytest.mark.parametrize("gene", ["CYP2D6", "NAT2", "SLCO1B1", "CYP1A2"])
+def test_the_search_finds_the_best_phase_that_a_full_list_holds(gene: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    panel, compared = gene_panel(gene), 0
+    for _ in range(200):
+        alleles = mosaic_genotype(gene, rng)
+        n_het = int((alleles[:, 0] != alleles[:, 1]).sum())
+        if not 8 <= n_het <= 12:
+            continue
+        block = np.full(len(alleles), -1, dtype=np.int32)
+        monkeypatch.setattr(phasing, "MAX_LISTED", n_het)
+        all_first, all_second, n_blocks = phases(panel, alleles, block)
+        assert len(all_first) == 2 ** (n_het - 1) and n_blocks == n_het
+        monkeypatch.setattr(phasing, "MAX_LISTED", 7)
+        first, second, _ = phases(panel, alleles, block)
+        assert len(first) <= phasing.BEAM and len({f.tobytes() for f in first}) == len(first)
+        weight = panel.likelihood(all_first) * panel.likelihood(all_second)
+        kept = panel.likelihood(first) * panel.likelihood(second)
+        best = weight.max(axis=0)
+        assert np.allclose(kept.max(axis=0), best)  # in every ancestry
+        assert (kept.sum(axis=0) / weight.sum(axis=0) > 0.99).all()
+        compared += 1
+        if compared == 12:
+            break
+    assert compared >= 3
+
+
+def test_blocks_of_the_file_are_turned_as_a_whole() -> None:
+    panel = gene_panel("CYP2C19")
+    n = len(panel.definition.sites)
+    alleles, block = np.zeros((n, 2), dtype=np.int8), np.full(n, -1, dtype=np.int32)
+    alleles[[2, 5, 9, 20], 0] = 1
+    block[[2, 9]], block[5] = 7, 8
+    first, second, n_blocks = phases(panel, alleles, block)
+    assert n_blocks == 3 and len(first) == 4  # {2, 9}, {5}, {20}: two free turns
+    assert (first[:, 2] == first[:, 9]).all() and (first + second == 1)[:, [2, 5, 9, 20]].all()
+    assert len({f.tobytes() for f in first} | {s.tobytes() for s in second}) == 8
+
+
+def test_canonical_writing() -> None:
+    alleles = np.array([[[1, 0], [1, 0], [1, 1], [UNKNOWN, 1]]], dtype=np.int8)
+    block = np.array([[-1, 4, 4, -1]], dtype=np.int32)
+    same, blocks = canonical(alleles, block)
+    assert same[0].tolist() == [[0, 1], [1, 0], [1, 1], [UNKNOWN, 1]] and blocks[0].tolist() == [-1, 4, -1, -1]

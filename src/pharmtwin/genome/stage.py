@@ -19,8 +19,8 @@ from pharmtwin.genome.pedigree import phase_by_pedigree, read_ped
 from pharmtwin.genome.phenotype import relative_clearance
 from pharmtwin.genome.presence_alleles import presence_table
 from pharmtwin.genome.select import activity_priors, population_activity, population_calls, select_calls
-from pharmtwin.genome.structure import OUTSIDE_CALL
 from pharmtwin.genome.structural_records import copy_numbers_of, read_structural
+from pharmtwin.genome.structure import OUTSIDE_CALL
 from pharmtwin.genome.vcf import SiteCalls, read_sites
 from pharmtwin.tables import conform, records, schema
 
@@ -33,7 +33,8 @@ def recommendations_of(
 ) -> pd.DataFrame:
     """Table ``recommendations`` for the study's drug and each twin's comedication, from genes alone and adjusted.
 
-    genotype : table; a gene without a call has no result. alleles : HLA and mitochondrial results of ``outside_of``. drug : the study's drug.
+    genotype : table; a gene without a call has no result. alleles : HLA and mitochondrial results of ``outside_of``.
+    drug : the study's drug.
     """
     from pharmtwin.genome.phenoconversion import adjust
     from pharmtwin.genome.recommendations import drugs, recommend

@@ -71,7 +71,13 @@ def _known(inputs: ReportInputs, twin: str) -> Section:
     if len(own):
         for column in (str(c) for c in inputs.covariates.columns if c not in NOT_SHOWN):
             value = own.iloc[0][column]
-            text = NONE if pd.isna(value) else plain(value) if isinstance(value, int | float) else str(value)
+            text = (
+                NONE
+                if pd.isna(value) or value == ""
+                else plain(value)
+                if isinstance(value, int | float)
+                else str(value)
+            )
             name, _, unit = column.partition("_") if column.startswith(MEASURED) else (column.replace("_", " "), "", "")
             person.append([name, text, unit.replace("_", " ")])
     body = _of(inputs.body, twin)
