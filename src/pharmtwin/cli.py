@@ -48,6 +48,7 @@ def genome(arguments: argparse.Namespace) -> int:
 
     from pharmtwin.genome.definitions import ANCESTRIES, GENES
     from pharmtwin.genome.quick import call_table, match_table
+    from pharmtwin.genome.release import definition_version
     from pharmtwin.genome.vcf import VcfError
     from pharmtwin.intake.config import load_config
 
@@ -72,7 +73,8 @@ def genome(arguments: argparse.Namespace) -> int:
     except VcfError as error:
         print(error, file=sys.stderr)
         return 1
-    text = table.to_csv(sep="\t", index=False, lineterminator="\n")
+    text = f"# definitions: {definition_version()}; for research use only\n"
+    text += table.to_csv(sep="\t", index=False, lineterminator="\n")
     if arguments.out:
         Path(arguments.out).write_text(text, encoding="utf-8")
     else:

@@ -89,6 +89,7 @@ def _twin_sites(genotype: pd.DataFrame) -> pd.DataFrame:
             "structure": top["structure"],
             "unexplained": 0,
             "unknown_alternates": "",
+            "definitions": "test",
         }
     )
 

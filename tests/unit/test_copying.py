@@ -62,7 +62,9 @@ def test_likelihood_is_the_sum_over_paths(haplotype: list[int], model: tuple[Cod
     assert found.shape == (1, 2)
     nowhere = np.zeros(4, dtype=bool)
     for a in range(2):
-        assert found[0, a] == pytest.approx(by_paths(seen, templates, frequency[:, a], switch, exact=nowhere), rel=1e-12)
+        assert found[0, a] == pytest.approx(
+            by_paths(seen, templates, frequency[:, a], switch, exact=nowhere), rel=1e-12
+        )
 
 
 def test_likelihoods_of_all_haplotypes_add_up_to_one() -> None:

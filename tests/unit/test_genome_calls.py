@@ -303,31 +303,36 @@ def mosaic_genotype(gene: str, rng: np.random.Generator) -> np.ndarray:
     return np.sort(np.array(pair, dtype=np.int8).T, axis=1)
 
 
-@pytest.mark.parametrize("gene", ["CYP2D6", "NAT2", "SLCO1B1", "CYP1A2"])
-def test_the_search_finds_the_best_phase_that_a_full_list_holds(gene: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "gene,listed,beam", [("CYP2D6", phasing.MAX_LISTED, phasing.BEAM), ("NAT2", 5, 12), ("SLCO1B1", 5, 12)]
+)
+def test_the_search_finds_the_best_phase_that_a_full_list_holds(
+    gene: str, listed: int, beam: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few people have as many heterozygous positions elsewhere: the smaller genes get a smaller beam."""
     rng = np.random.default_rng(5)
     panel, compared = gene_panel(gene), 0
-    for _ in range(200):
+    monkeypatch.setattr(phasing, "BEAM", beam)
+    for _ in range(1000):
         alleles = mosaic_genotype(gene, rng)
         n_het = int((alleles[:, 0] != alleles[:, 1]).sum())
-        if not 8 <= n_het <= 12:
+        if not listed < n_het <= 12:
             continue
         block = np.full(len(alleles), -1, dtype=np.int32)
         monkeypatch.setattr(phasing, "MAX_LISTED", n_het)
         all_first, all_second, n_blocks = phases(panel, alleles, block)
         assert len(all_first) == 2 ** (n_het - 1) and n_blocks == n_het
-        monkeypatch.setattr(phasing, "MAX_LISTED", 7)
+        monkeypatch.setattr(phasing, "MAX_LISTED", listed)
         first, second, _ = phases(panel, alleles, block)
-        assert len(first) <= phasing.BEAM and len({f.tobytes() for f in first}) == len(first)
+        assert len(first) <= beam < len(all_first)
+        assert len({f.tobytes() for f in first} | {s.tobytes() for s in second}) == 2 * len(first)
         weight = panel.likelihood(all_first) * panel.likelihood(all_second)
         kept = panel.likelihood(first) * panel.likelihood(second)
-        best = weight.max(axis=0)
-        assert np.allclose(kept.max(axis=0), best)  # in every ancestry
-        assert (kept.sum(axis=0) / weight.sum(axis=0) > 0.99).all()
+        assert np.allclose(kept.max(axis=0), weight.max(axis=0))  # in every ancestry
         compared += 1
-        if compared == 12:
+        if compared == 5:
             break
-    assert compared >= 3
+    assert compared == 5
 
 
 def test_blocks_of_the_file_are_turned_as_a_whole() -> None:

@@ -18,7 +18,9 @@ GENE = "CYP2C19"
 Pair = tuple[int, int]
 
 
-def family(genotypes: dict[str, dict[int, Pair]], blocks: dict[str, dict[int, int]] | None = None, gene: str = GENE) -> SiteCalls:
+def family(
+    genotypes: dict[str, dict[int, Pair]], blocks: dict[str, dict[int, int]] | None = None, gene: str = GENE
+) -> SiteCalls:
     """Site calls of some people: position index -> alleles; all other positions are reference, phase unknown."""
     calls = SiteCalls.nothing(gene_definition(gene), list(genotypes))
     calls.alleles[:] = 0
@@ -48,7 +50,9 @@ GENOTYPES: list[Pair] = [(0, 0), (0, 1), (1, 1)]
 @pytest.mark.parametrize("child", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_truth_table_of_a_trio(child: Pair, father: Pair | None, mother: Pair | None) -> None:
     site = 3
-    people = {"c": {site: child}} | ({"f": {site: father}} if father else {}) | ({"m": {site: mother}} if mother else {})
+    people = (
+        {"c": {site: child}} | ({"f": {site: father}} if father else {}) | ({"m": {site: mother}} if mother else {})
+    )
     calls = family(people)
     trio = Trio("c", "f" if father else "", "m" if mother else "")
     found, errors = phase_by_pedigree(calls, [trio])
@@ -113,7 +117,11 @@ def test_a_mendelian_error_settles_nothing_there_and_leaves_the_rest() -> None:
 
 
 def test_phase_blocks_of_the_file_turn_as_a_whole_and_contradictory_ones_stay() -> None:
-    people = {"c": {3: (0, 1), 5: (0, 1), 7: (0, 1)}, "f": {3: (1, 1), 5: (0, 1), 7: (0, 1)}, "m": {5: (0, 1), 7: (0, 1)}}
+    people = {
+        "c": {3: (0, 1), 5: (0, 1), 7: (0, 1)},
+        "f": {3: (1, 1), 5: (0, 1), 7: (0, 1)},
+        "m": {5: (0, 1), 7: (0, 1)},
+    }
     calls = family(people, {"c": {3: 4, 5: 4}})
     found, _ = phase_by_pedigree(calls, [Trio("c", "f", "m")])
     assert found.alleles[0, [3, 5]].tolist() == [[1, 0], [1, 0]] and (found.block[0, [3, 5]] == PEDIGREE_BLOCK).all()

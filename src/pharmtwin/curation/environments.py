@@ -23,7 +23,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "pbpk": (*MODEL, "cyvcf2", "pysam"),
     "fit": (*MODEL, "cyvcf2", "pysam", "pymc", "nutpie", "arviz", "h5netcdf", "h5py"),
     "sensitivity": (*MODEL, "salib"),
-    "report": (*TABLES, "jinja2"),
+    "report": (*TABLES, "scipy", "jinja2"),
 }
 HEADER = """\
 # Stage {stage}: conda environment, written from requirements.lock by scripts/maintenance/build_envs.py. Do not edit.

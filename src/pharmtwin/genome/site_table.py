@@ -13,6 +13,7 @@ import pandas as pd
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.definitions import OTHER, UNKNOWN, Codes, GeneDefinition
 from pharmtwin.genome.haplotypes import Float
+from pharmtwin.genome.release import definition_version
 from pharmtwin.genome.structure import COPY_NUMBER, state_without_evidence
 from pharmtwin.genome.vcf import BLOCK, CALLABLE, DECLARED, SiteCalls
 
@@ -83,6 +84,7 @@ def sites_table(
             "structure": [COPY_NUMBER if s in counted else by_itself for s in site_calls.samples],
             "unexplained": [calls[k].unexplained for k in pattern],
             "unknown_alternates": strange,
+            "definitions": definition_version(),
         }
     )
 
