@@ -6,16 +6,17 @@ Run with ``pytest tests/reference -m reference -s`` to see the figures.
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.genome.caller import call_gene, call_vcf
+from pharmtwin.curation.genome_truth import GENES as GETRM_GENES
+from pharmtwin.curation.genome_truth import NO_STRUCTURE as GIVEN_NO_STRUCTURE
+from pharmtwin.curation.genome_truth import OURS, compare, summarised
+from pharmtwin.genome.caller import call_gene
 from pharmtwin.genome.definitions import ANCESTRIES, GENES, diplotype
-from pharmtwin.genome.haplotypes import Panel, count_configurations
 from pharmtwin.genome.structure import Structures
 from pharmtwin.genome.vcf import SiteCalls, read_sites
 
@@ -41,15 +42,6 @@ def samples() -> pd.DataFrame:
 
 def unphased(calls: SiteCalls) -> SiteCalls:
     return dataclasses.replace(calls, block=np.full_like(calls.block, -1))
-
-
-def subset(calls: SiteCalls, rows: np.ndarray) -> SiteCalls:
-    return dataclasses.replace(
-        calls,
-        samples=tuple(np.array(calls.samples)[rows]),
-        alleles=calls.alleles[rows].copy(),
-        block=calls.block[rows].copy(),
-    )
 
 
 def top(calls: pd.DataFrame, ancestry: str = "ALL") -> pd.Series:
@@ -92,33 +84,86 @@ def test_same_diplotype_as_pharmcat_on_phased_data(gene: str, declared: dict[str
 
 @pytest.mark.parametrize("gene", GENES)
 def test_unphased_call_is_among_pharmcats_candidates(gene: str, declared: dict[str, SiteCalls]) -> None:
+    """Or it is a combination on one chromosome, which PharmCAT's default mode does not name: then the file's own phase,
+    kept from the caller, must show it (UGT1A1 *1/[*27 + *28 + *80] of HG00436)."""
     calls, _ = call_gene(unphased(declared[gene]), structures=NO_STRUCTURE)
-    mine = top(calls)
+    mine, phased = top(calls), top(call_gene(declared[gene], structures=NO_STRUCTURE)[0])
     theirs = peer("calls_pharmcat311_getrm122_unphased.tsv")
     theirs = theirs[theirs["gene"] == gene]
     inside = [mine[s] in [written(x) for x in d.split(";")] for s, d in zip(theirs["sample"], theirs["diplotypes"])]
+    outside = theirs["sample"][[not i for i in inside]]
     several = theirs["diplotypes"].str.contains(";").sum()
     print(f"{gene} unphased: {sum(inside)}/{len(inside)} among PharmCAT's candidates ({several} with several)")
-    assert all(inside)
+    assert all("[" in mine[s] and mine[s] == phased[s] for s in outside)
 
 
-@pytest.mark.parametrize("gene,floor", [("CYP2C19", 1.0), ("CYP2C9", 0.95), ("CYP3A5", 1.0), ("SLCO1B1", 0.9)])
-def test_getrm_truth(gene: str, floor: float, declared: dict[str, SiteCalls]) -> None:
-    """SLCO1B1 truth is legacy nomenclature: *37 did not exist and was written *1."""
-    calls, _ = call_gene(declared[gene])
-    mine = top(calls)
-    truth = pd.read_csv(DATA / "truth_getrm.tsv", sep="\t", dtype=str)
-    truth = truth[(truth["gene"] == gene) & truth["sample"].isin(mine.index) & truth["accepted_diplotypes"].notna()]
+@pytest.fixture(scope="module")
+def getrm() -> pd.DataFrame:
+    """GeT-RM's people, ours (own and relatives' haplotypes removed from the panel) and the other programs' calls."""
+    found = pd.concat([compare(DATA, g) for g in GETRM_GENES], ignore_index=True)
+    print("\n" + summarised(found).to_string(index=False))
+    return found
 
-    def legacy(text: str) -> str:
-        return written(text.replace("*37", "*1")) if gene == "SLCO1B1" else written(text)
 
-    right = [
-        legacy(mine[s]) in {legacy(x) for x in accepted.split(";")}
-        for s, accepted in zip(truth["sample"], truth["accepted_diplotypes"])
-    ]
-    print(f"{gene}: {sum(right)}/{len(right)} equal to GeT-RM")
-    assert np.mean(right) >= floor
+def right(getrm: pd.DataFrame, gene: str, program: str) -> int:
+    return int(getrm.loc[(getrm["gene"] == gene) & (getrm["program"] == program), "right"].sum())
+
+
+def best_peer(getrm: pd.DataFrame, gene: str) -> int:
+    """Right first calls of the best other program that works on genotypes."""
+    rows = getrm[(getrm["gene"] == gene) & ~getrm["program"].str.startswith(("PharmTwin", "Cyrius"))]
+    return int(rows.groupby("program")["right"].sum().max())
+
+
+@pytest.mark.parametrize("program", OURS.values())
+@pytest.mark.parametrize("gene", ["CYP2C19", "CYP3A5", "TPMT"])
+def test_getrm_all_right(gene: str, program: str, getrm: pd.DataFrame) -> None:
+    n = ((getrm["gene"] == gene) & (getrm["program"] == program)).sum()
+    assert right(getrm, gene, program) == n >= 40
+
+
+@pytest.mark.parametrize("program", OURS.values())
+@pytest.mark.parametrize("gene", ["CYP2C8", "CYP2C9", "CYP3A4", "SLCO1B1", "CYP2B6"])
+def test_getrm_not_below_the_best_peer(gene: str, program: str, getrm: pd.DataFrame) -> None:
+    """CYP2B6: PharmCAT's first of several equal candidates counts as its call here, the best it can be given."""
+    peer_best = best_peer(getrm, gene)
+    if gene == "CYP2B6":  # none of the programs has rs2279343; PharmCAT lists candidates without a weight
+        rows = getrm[(getrm["gene"] == gene) & ~getrm["program"].str.startswith("PharmTwin")]
+        peer_best = int(rows.groupby("program")["unique"].sum().max())
+    assert right(getrm, gene, program) >= peer_best > 0
+
+
+@pytest.mark.parametrize("program", OURS.values())
+def test_getrm_cyp2b6_without_its_position(program: str, getrm: pd.DataFrame) -> None:
+    """rs2279343 tells *6 from *9 and the file lacks it: both stay candidates, with honest probabilities."""
+    mine = getrm[(getrm["gene"] == "CYP2B6") & (getrm["program"] == program)]
+    print(f"CYP2B6 {program}: among {mine['among'].sum()}/{len(mine)}, mean probability of the first call "
+          f"{mine['probability'].mean():.3f}, right {mine['right'].mean():.3f}")  # fmt: skip
+    assert mine["among"].mean() >= 0.9
+    sure_of_9 = mine["top"].str.split("/").map(lambda sides: "*9" in sides) & (mine["probability"] >= 0.5)
+    assert not sure_of_9.any()
+    # calibrated: the number of right first calls is what their probabilities say, within two standard errors
+    p = mine["probability"].to_numpy()
+    assert abs(mine["right"].sum() - p.sum()) <= 2 * np.sqrt((p * (1 - p)).sum())
+
+
+@pytest.mark.parametrize("phase", OURS)
+def test_getrm_cyp2d6_without_structure_calls(phase: str, getrm: pd.DataFrame) -> None:
+    """On people without structural variation, given that there is none: what programs without depth take for granted.
+    The posterior that leaves structure open keeps the truth possible, with or without structural variation."""
+    rows = getrm[getrm["gene"] == "CYP2D6"]
+    plain = rows[~rows["structural"]]
+    mine = plain[plain["program"] == OURS[phase] + GIVEN_NO_STRUCTURE]
+    others = ("PharmCAT 3.1.1, phased",) if phase == "phased" else ("PharmCAT 3.1.1, unphased", "PyPGx")
+    best = plain[plain["program"].str.startswith(others)].groupby("program")["right"].sum().max()
+    assert mine["right"].sum() >= best > 0
+    whole = rows[rows["program"] == OURS[phase]]
+    for structural, part in whole.groupby("structural"):
+        print(f"CYP2D6 {phase}, structural {structural}: first call right {part['right'].sum()} of {len(part)}, "
+              f"truth among {part['among'].sum()}, mean probability {part['probability'].mean():.2f}")  # fmt: skip
+    # honest: whatever the genotype, a structure that nobody looked for is never ruled out
+    assert (whole["probability"] < 0.995).all()
+    assert whole.loc[~whole["structural"], "among"].sum() >= mine["right"].sum()
 
 
 def test_cyp2d6_truth_gets_probability(declared: dict[str, SiteCalls], samples: pd.DataFrame) -> None:
@@ -140,37 +185,6 @@ def test_cyp2d6_truth_gets_probability(declared: dict[str, SiteCalls], samples: 
         )
     )
     assert out.loc[~out["sv"], "p"].mean() > 0.5
-
-
-@pytest.mark.parametrize(
-    "gene,floor", [("CYP2D6", 0.96), ("CYP2C19", 0.98), ("CYP2C9", 0.9), ("CYP3A5", 0.99), ("SLCO1B1", 0.95)]
-)
-def test_phase_from_the_panel_on_held_out_samples(
-    gene: str, floor: float, declared: dict[str, SiteCalls], samples: pd.DataFrame
-) -> None:
-    """Panel built from one half of the 2,504 samples, phase removed from the other half (two or more het sites)."""
-    found = declared[gene]
-    meta = samples.reindex(list(found.samples))
-    unrelated = (meta["in_1kgp_2504"] == "1").to_numpy()
-    even = np.arange(len(meta)) % 2 == 0
-    train, test = np.flatnonzero(unrelated & even), np.flatnonzero(unrelated & ~even)
-    haplotypes = found.alleles[train].transpose(0, 2, 1).reshape(-1, found.alleles.shape[1])
-    counts = count_configurations(found.definition, haplotypes, meta["super_pop"].to_numpy()[train].repeat(2))
-    panel = Panel.create(counts, gene)
-    several = (found.alleles[test, :, 0] != found.alleles[test, :, 1]).sum(axis=1) >= 2
-    part = subset(found, test[several])
-    truth = top(call_gene(part, structures=NO_STRUCTURE)[0])
-    guess, _ = call_gene(unphased(part), panel=panel, structures=NO_STRUCTURE)
-    own = pd.Series(meta["super_pop"].to_dict())
-    mine = guess[guess["ancestry"] == guess["sample"].map(own)]
-    best = mine.drop_duplicates("sample").set_index("sample")
-    right = best["diplotype"] == truth.reindex(best.index)
-    pooled = (top(guess) == truth).mean()
-    print(
-        f"{gene} held out, unphased: {right.sum()}/{len(right)} = {right.mean():.4f} (pooled {pooled:.4f}); "
-        f"mean probability of the top call {best['probability'].mean():.4f}"
-    )
-    assert right.mean() >= floor
 
 
 def test_cyp2d6_structure_is_calibrated_against_cyrius(declared: dict[str, SiteCalls], samples: pd.DataFrame) -> None:
@@ -203,13 +217,3 @@ def test_cyp2d6_structure_is_calibrated_against_cyrius(declared: dict[str, SiteC
                 tolerance = 3 * np.sqrt(by["n"] * (by["seen"] / by["n"]).clip(0.002) * (1 - by["seen"] / by["n"]))
                 assert ((by["expected"] - by["seen"]).abs() <= tolerance).all()
                 assert brier <= flat * 1.02
-
-
-def test_speed_of_3202_samples() -> None:
-    start, cpu = time.perf_counter(), time.process_time()
-    calls, sites = call_vcf(VCF, GENES)
-    used = time.process_time() - cpu
-    print(f"3,202 samples x 5 genes: {used:.1f} s CPU, {time.perf_counter() - start:.1f} s, {len(calls)} rows")
-    assert sites.groupby("gene")["sample"].nunique().eq(3202).all()
-    assert np.allclose(calls.groupby(["sample", "gene", "ancestry"])["probability"].sum(), 1)
-    assert used < 30

@@ -22,7 +22,7 @@ from pharmtwin.curation import gene_builds, gene_check, gene_panel, gene_release
 from pharmtwin.curation.gene_files import read_table
 from pharmtwin.curation.gene_sub_alleles import kept_rows, pharmvar_rows, rewritten, same_edit
 from pharmtwin.genome.definitions import GENES, UNKNOWN, gene_definition
-from pharmtwin.genome.release import definition_version
+from pharmtwin.genome.release import DEFINITION_TABLES, definition_version
 
 TABLES = facts.RESOURCES / "genes"
 
@@ -277,7 +277,7 @@ def test_the_version_names_the_releases_and_follows_every_fact(tmp_path: Path, m
 
 def test_every_built_table_has_a_release_and_every_source_a_licence() -> None:
     release = read_table(TABLES / "release.tsv")
-    assert set(gene_release.DEFINITION_TABLES) <= set(release["table"])
+    assert set(DEFINITION_TABLES) <= set(release["table"])
     assert (release.drop(columns="date") != "").all().all() and release["inputs_sha256"].str.len().eq(64).all()
     sources = gene_update.read_sources(TABLES)
     assert (sources[["path", "release", "licence", "source", "tables"]] != "").all().all()

@@ -101,7 +101,9 @@ def test_calibration_error_by_hand() -> None:
 def test_bootstrap_and_chance() -> None:
     whole = np.ones((1, len(CALLS)))
     assert accuracy._ece(CALLS, whole)[0] == pytest.approx(expected_calibration_error(CALLS))
-    assert accuracy._mean(CALLS["right"], whole)[0] == pytest.approx(0.8)
+    # Wilson 1927 by hand: 8 of 10
+    assert accuracy.wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert accuracy.wilson(1.0, 100) == pytest.approx((0.9630, 1.0), abs=1e-4)
     weights = accuracy._weights(pd.concat([CALLS, CALLS]))
     assert (weights[:, :10] == weights[:, 10:]).all() and (weights.sum(axis=1) == 20).all()  # people go together
     rng = np.random.default_rng(0)
@@ -122,7 +124,10 @@ def test_figures_of_a_gene_without_such_calls_are_not_numbers() -> None:
 
 
 def test_plot_shows_every_gene_once() -> None:
-    calls = pd.concat([CALLS.assign(gene=g, masked=m) for g in ("X", "Y") for m in (0.0, 0.5)])
+    calls = pd.concat([CALLS.assign(gene=g, masked=m) for g in ("X", "Y") for m in (0.0, 0.5) for _ in range(5)])
     text = plot(calls)
     assert text.startswith("<svg") and text.count(">X<") == text.count(">Y<") == 1
-    assert text.count("<circle") >= 4 * 2
+    assert text.count("<title>") == 2 * (2 + 2 * 2)  # by share: two bins pooled, two bins in each gene
+    assert text.count("<title>n 40</title>") == 4 + 2 and text.count("<title>n 10</title>") == 4
+    few = pd.concat([CALLS.assign(gene="X", masked=0.0)])
+    assert plot(few).count("<title>") == 0  # 8 and 2 calls: noise

@@ -20,8 +20,8 @@ POOLED = "all genes, two or more candidates"
 def plot(calls: pd.DataFrame) -> str:
     """SVG text of one small plot for the calls with two or more candidates of all genes, then one a gene.
 
-    calls : columns gene, masked, probability, right, n_candidates. A circle's area tells the number of calls in its
-    bin; bins of fewer than FEWEST calls are left out.
+    calls : columns gene, masked, probability, right, n_candidates. Circles grow with the logarithm of the number
+    of calls in a bin; bins of fewer than FEWEST calls are left out.
     """
     shares = sorted(calls["masked"].unique())
     colour = {share: COLOURS[i % len(COLOURS)] for i, share in enumerate(shares)}
@@ -52,8 +52,9 @@ def _frame(name: str) -> str:
         f'<text x="-4" y="{SIDE * (1 - v) + 3:g}" text-anchor="end" font-size="8">{v:g}</text>'
         for v in (0, 0.5, 1)
     )
+    size = 8 if name == POOLED else 10
     return (
-        f'<text x="{SIDE / 2:g}" y="-4" text-anchor="middle" font-size="{8 if name == POOLED else 10}">{escape(name)}</text>'
+        f'<text x="{SIDE / 2:g}" y="-4" text-anchor="middle" font-size="{size}">{escape(name)}</text>'
         f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="#999"/>'
         f'<line x1="0" y1="{SIDE}" x2="{SIDE}" y2="0" stroke="#999" stroke-dasharray="3 3"/>{ticks}'
     )

@@ -1,4 +1,4 @@
-"""Whole-gene phase and calibration of the posterior on 2,504 people of 1000 Genomes, each judged without own haplotypes.
+"""Whole-gene phase and calibration of the posterior on 2,504 people of 1000 Genomes, own haplotypes removed.
 
 The judging is ``pharmtwin.genome.calibration``'s; here are the people, the masks, the intervals and the tables.
 """
@@ -24,11 +24,11 @@ from pharmtwin.genome.vcf import SiteCalls, read_sites
 
 Float = npt.NDArray[np.float64]
 
-MASKED = (0.0, 0.05, 0.2, 0.5)
 SURE = 0.9
 SEVERAL = 2
-#: random masks pooled by share of positions masked; the largest share leaves the fewest calls in the upper bin
+#: random masks pooled by share of positions masked: the largest share leaves the fewest calls in the upper bin
 MASKS = {0.0: 1, 0.05: 1, 0.2: 1, 0.5: 3}
+ONE_MASK = ("CYP2D6", "DPYD", "G6PD")  # genes of many positions, where one mask takes minutes
 RESAMPLES = 400
 #: lowest share of people with two or more heterozygous positions whose whole phase must be right
 PHASE_RIGHT = {"CYP2D6": 0.98, "CYP2C19": 0.99, "NAT2": 0.99, "UGT1A1": 0.99, "SLCO1B1": 0.96, "CYP4F2": 0.96,
@@ -52,15 +52,16 @@ def unrelated_calls(data: Path, gene: str) -> tuple[SiteCalls, list[str]]:
 def judged(data: Path, gene: str, masks: dict[float, int] | None = None) -> pd.DataFrame:
     """Rows of ``leave_one_out`` for every share of positions masked, ``mask`` telling several random masks apart.
 
-    masks : share -> number of random masks.
+    masks : share -> number of random masks; default MASKS, one each for ONE_MASK.
     """
+    masks = masks or {share: 1 if gene in ONE_MASK else n for share, n in MASKS.items()}
     calls, ancestry = unrelated_calls(data, gene)
     panel = gene_panel(gene)
     parts = []
-    for share, n in (MASKS if masks is None else masks).items():
+    for share, n in masks.items():
         for k in range(n):
             rows = leave_one_out(_other_mask(calls, k), panel, ancestry, share)
-            parts.append(rows.assign(gene=gene, masked=share, mask=k))
+            parts.append(rows.astype({"right": float}).assign(gene=gene, masked=share, mask=k))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -80,11 +81,12 @@ def all_genes(data: Path, genes: Iterable[str] = GENES, *, workers: int = 2) -> 
 
 
 def figures(calls: pd.DataFrame) -> pd.DataFrame:
-    """``calibration.summary`` by gene and share masked, with intervals that resample people.
+    """``calibration.summary`` by gene and share masked, with intervals.
 
     Further columns: ``sure_mean`` (mean probability of the calls with 0.9 or more: what a calibrated caller gets right
-    of them), ``*_low`` and ``*_high`` (95 % bootstrap), ``chance`` and ``several_chance`` (mean expected calibration
-    error of a perfectly calibrated caller with these probabilities: what the number of calls alone makes of it).
+    of them), ``*_low`` and ``*_high`` (95 %: Wilson's for a share, resampled people for ECE), ``chance`` and
+    ``several_chance`` (mean expected calibration error of a perfectly calibrated caller with these probabilities: what
+    the number of calls alone makes of it).
     """
     rows = []
     for (gene, share), part in calls.groupby(["gene", "masked"], sort=False):
@@ -92,16 +94,16 @@ def figures(calls: pd.DataFrame) -> pd.DataFrame:
         sure, several = part[part["probability"] >= SURE], part[part["n_candidates"] >= SEVERAL]
         row["sure_mean"] = sure["probability"].mean() if len(sure) else np.nan
         phased = part[part["n_het"] >= SEVERAL]
-        row["phase_low"], row["phase_high"] = _interval(_mean(phased["phase_right"], _weights(phased)))
-        row["sure_low"], row["sure_high"] = _interval(_mean(sure["right"], _weights(sure)))
-        row["ece_low"], row["ece_high"] = _interval(_ece(part, _weights(part)))
+        row["phase_low"], row["phase_high"] = wilson(phased["phase_right"].mean(), phased["sample"].nunique())
+        row["sure_low"], row["sure_high"] = wilson(sure["right"].mean(), sure["sample"].nunique())
+        row["ece_low"], row["ece_high"] = np.quantile(_ece(part, _weights(part)), [0.025, 0.975])
         row["chance"], row["several_chance"] = chance(part), chance(several)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def pooled(calls: pd.DataFrame) -> pd.DataFrame:
-    """The same over all genes, by share masked, of the calls with two or more candidates: n, sure_right, ece, chance."""
+    """The same over all genes, by share masked, of calls with two or more candidates: n, sure_right, ece, chance."""
     rows = []
     for share, part in calls[calls["n_candidates"] >= SEVERAL].groupby("masked", sort=False):
         found = summary(part)
@@ -124,6 +126,15 @@ def chance(calls: pd.DataFrame, draws: int = 200) -> float:
     return float(np.sum(off, axis=0).mean() / len(p))
 
 
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share among n people (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN without people."""
+    if not n:
+        return float("nan"), float("nan")
+    z = 1.959964
+    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float((middle - half) / (1 + z**2 / n)), float(min((middle + half) / (1 + z**2 / n), 1.0))
+
+
 def _bins(probability: Float) -> npt.NDArray[np.intp]:
     return np.minimum((probability * BINS).astype(np.intp), BINS - 1)
 
@@ -137,16 +148,7 @@ def _weights(calls: pd.DataFrame) -> Float:
     return rng.multinomial(len(people), np.full(len(people), 1 / len(people)), RESAMPLES)[:, of.ravel()].astype(float)
 
 
-def _mean(values: pd.Series, weights: Float) -> Float:
-    return weights @ values.to_numpy(dtype=float) / weights.sum(axis=1) if weights.shape[1] else np.array([np.nan])
-
-
 def _ece(calls: pd.DataFrame, weights: Float) -> Float:
     p = calls["probability"].to_numpy(dtype=float)
     off = (p - calls["right"].to_numpy(dtype=float))[:, None] * (_bins(p)[:, None] == np.arange(BINS))
     return np.asarray(np.abs(weights @ off).sum(axis=1) / weights.sum(axis=1))
-
-
-def _interval(values: Float) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)

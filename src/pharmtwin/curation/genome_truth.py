@@ -70,7 +70,7 @@ def _legacy(gene: str) -> dict[str, str]:
 
 
 def families(people: pd.DataFrame) -> dict[str, frozenset[str]]:
-    """Everybody with all relatives by blood or marriage that the pedigree links: ``people`` has sample, father, mother."""
+    """Everybody with all relatives that the pedigree links: ``people`` has sample, father, mother."""
     group = {s: frozenset({s}) for s in people["sample"]}
     for row in rows_of(people):
         linked = [p for p in (row.sample, row.father, row.mother) if isinstance(p, str) and p in group]
@@ -179,8 +179,9 @@ def compare(data: Path, gene: str) -> pd.DataFrame:
         for person in rows_of(people):
             given = calls_of.get(person.sample, [])
             right = bool(given) and given[0] in person.accepted
-            rows.append((program, person.sample, person.structural, given[0] if given else "", right,
-                         right and len(set(given)) == 1, bool(set(given) & person.accepted), np.nan, np.nan))  # fmt: skip
+            unique, among = right and len(set(given)) == 1, bool(set(given) & person.accepted)
+            first = given[0] if given else ""
+            rows.append((program, person.sample, person.structural, first, right, unique, among, np.nan, np.nan))
     columns = ["program", "sample", "structural", "top", "right", "unique", "among", "probability", "truth_probability"]
     return pd.DataFrame(rows, columns=columns).assign(gene=gene)
 

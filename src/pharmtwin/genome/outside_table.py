@@ -118,12 +118,9 @@ def read_outside(
 def _alternatives(raw: Iterable[RawCall]) -> list[RawCall]:
     """Calls with PharmCAT's several rows of one sample and gene joined: there they are alternatives, not mistakes."""
     out: dict[Any, RawCall] = {}
-    for call in raw:
-        key = (
-            (call.sample, call.gene)
-            if call.tool == "PharmCAT outside call" and not call.problem and call.gene
-            else call.row
-        )
+    for number, call in enumerate(raw):
+        may_join = call.tool == "PharmCAT outside call" and not call.problem and call.gene
+        key = (call.sample, call.gene) if may_join else number
         old = out.get(key)
         out[key] = call if old is None else replace(old, options=(*old.options, *call.options))
     return list(out.values())

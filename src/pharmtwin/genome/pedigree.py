@@ -72,32 +72,29 @@ def phase_by_pedigree(site_calls: SiteCalls, trios: list[Trio]) -> tuple[SiteCal
     """
     row_of = {name: i for i, name in enumerate(site_calls.samples)}
     alleles, block = site_calls.alleles.copy(), site_calls.block.copy()
+    haploid = site_calls.ploidy == 1
     errors: list[tuple[str, int]] = []
-    phased: set[str] = set()
+    received: list[tuple[str, Codes, npt.NDArray[np.bool_]]] = []  # parent, allele given, where it is sure
     for trio in trios:
         child = row_of.get(trio.child)
-        if child is None:
-            continue
-        parents = [alleles[row_of[p]] if p in row_of else None for p in (trio.father, trio.mother)]
-        if parents == [None, None]:
+        # a son's X chromosome is his mother's
+        parents = ["" if child is not None and haploid[child] else trio.father, trio.mother]
+        known = [site_calls.alleles[row_of[p]] if p in row_of else None for p in parents]
+        if child is None or all(p is None for p in known):
             continue
         genotype = site_calls.alleles[child]
-        keep = _possible(genotype[:, 0], parents[0]) & _possible(genotype[:, 1], parents[1])
-        turn = _possible(genotype[:, 1], parents[0]) & _possible(genotype[:, 0], parents[1])
+        keep = _possible(genotype[:, 0], known[0]) & _possible(genotype[:, 1], known[1])
+        turn = _possible(genotype[:, 1], known[0]) & _possible(genotype[:, 0], known[1])
         errors += [(trio.child, int(site_calls.definition.positions[i])) for i in np.flatnonzero(~keep & ~turn)]
         _orient(alleles[child], block[child], turn & ~keep, keep != turn)
-        phased.add(trio.child)
-        het = genotype[:, 0] != genotype[:, 1]
-        settled = ~(~keep & ~turn) & (~het | (keep != turn))
-        received = np.where((turn & ~keep)[:, None], genotype[:, ::-1], genotype)  # (n_sites, 2): paternal, maternal
-        for side, name in enumerate((trio.father, trio.mother)):
-            if name in row_of and name not in phased:
-                mine = alleles[row_of[name]]
-                given = received[:, side]
-                sure = settled & (given != UNKNOWN) & (mine != UNKNOWN).all(axis=1)
-                sure &= (mine == given[:, None]).sum(axis=1) == 1
-                _orient(mine, block[row_of[name]], sure & (mine[:, 1] == given), sure)
-                phased.add(name)
+        settled = (keep | turn) & ((genotype[:, 0] == genotype[:, 1]) | (keep != turn))
+        pair = np.where((turn & ~keep)[:, None], genotype[:, ::-1], genotype)  # (n_sites, 2): paternal, maternal
+        received += [(p, pair[:, side], settled) for side, p in enumerate(parents) if p in row_of]
+    for name, given, settled in received:  # after the children, so that a person's own parents come first
+        mine = alleles[row_of[name]]
+        sure = settled & (given != UNKNOWN) & (mine != UNKNOWN).all(axis=1)
+        sure &= (mine == given[:, None]).sum(axis=1) == 1
+        _orient(mine, block[row_of[name]], sure & (mine[:, 1] == given), sure)
     return dataclasses.replace(site_calls, alleles=alleles, block=block), errors
 
 

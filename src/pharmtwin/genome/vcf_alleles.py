@@ -199,7 +199,7 @@ def is_sequence(alt: str) -> bool:
 
 def _plain(alt: str) -> int | None:
     """Code of an ALT that is no sequence, else None."""
-    if alt in (*REFERENCE_ONLY, "<OTHER>"):  # <OTHER>: as phased_vcf writes an unknown alternate
+    if alt in REFERENCE_ONLY:
         return OTHER
     return None if is_sequence(alt) else UNKNOWN
 
