@@ -90,6 +90,7 @@ def _twin_sites(genotype: pd.DataFrame) -> pd.DataFrame:
             "unexplained": 0,
             "unknown_alternates": "",
             "definitions": "test",
+            "shown": "*1/*1",
         }
     )
 

@@ -149,10 +149,14 @@ def call_genotype(
             _add(posterior, diplotype(star, "*5"), hemizygous * p)
     share = weight / total
     chosen = ANCESTRIES.index(phase_for)
+    plain: dict[str, Float] = {}
     best = int(np.argmax(share[:, chosen]))
     for i in np.flatnonzero(share.max(axis=1) > NEGLIGIBLE):
-        full_one = _expand(panel.names(first[i])[0], structures)
-        full_two = _expand(panel.names(second[i])[0], structures)
+        names_one, names_two = panel.names(first[i])[0], panel.names(second[i])[0]
+        for star_one, p in names_one.items():
+            for star_two, q in names_two.items():
+                _add(plain, diplotype(star_one, star_two), share[i] * p * q)
+        full_one, full_two = _expand(names_one, structures), _expand(names_two, structures)
         for star_one, p in full_one.items():
             for star_two, q in full_two.items():
                 _add(posterior, diplotype(star_one, star_two), (1 - hemizygous) * share[i] * p * q)
@@ -160,14 +164,16 @@ def call_genotype(
     posterior = {pair: p / whole for pair, p in posterior.items()}
     unexplained = panel.names(first[best])[1] + panel.names(second[best])[1]
     method = _phasing(alleles, block, n_blocks)
-    return GenotypeCall(posterior, first[best], second[best], float(share[best, chosen]), method, unexplained)
+    shown = max(plain, key=lambda pair: float(plain[pair][chosen]))
+    return GenotypeCall(posterior, shown, first[best], second[best], float(share[best, chosen]), method, unexplained)
 
 
 def call_haploid(panel: Panel, alleles: Codes) -> GenotypeCall:
     """Posterior of a hemizygous genotype (chromosome X of a male): one allele, no slash."""
     alone = alleles[:, 0]
     names, unexplained = panel.names(alone)
-    return GenotypeCall(dict(names), alone, alone, 1.0, "haploid", unexplained)
+    shown = max(names, key=lambda star: float(names[star][-1]))
+    return GenotypeCall(dict(names), shown, alone, alone, 1.0, "haploid", unexplained)
 
 
 def _expand(names: dict[str, Float], structures: Structures) -> dict[str, Float]:

@@ -32,7 +32,18 @@ def call_table(
     pairs = calls[["gene", "diplotype"]].drop_duplicates()
     pairs["activity_score"] = [ph.activity_score(g, d) for g, d in zip(pairs["gene"], pairs["diplotype"])]
     pairs["phenotype"] = [ph.phenotype(g, d) for g, d in zip(pairs["gene"], pairs["diplotype"])]
-    kept = ["sample", "gene", "status", "reason", "phasing", "structure", "n_observed", "n_not_assayed", "not_callable"]
+    kept = [
+        "sample",
+        "gene",
+        "status",
+        "reason",
+        "shown",
+        "phasing",
+        "structure",
+        "n_observed",
+        "n_not_assayed",
+        "not_callable",
+    ]
     table = calls.merge(pairs, on=["gene", "diplotype"]).merge(found.sites[kept], on=["sample", "gene"])
     order = ["sample", "gene", "diplotype", "probability", "activity_score", "phenotype", *kept[2:]]
     return table[order].assign(probability=table["probability"].round(4))

@@ -25,6 +25,7 @@ class GenotypeCall:
     """Posterior of one genotype.
 
     posterior : diplotype -> probability (6,) by ANCESTRIES.
+    shown : most probable pair of alleles that the short variants show, structure left aside (pooled ancestries).
     first, second : most probable haplotypes (n_sites,), pooled ancestries; they hold exactly the observed alleles.
     phase_probability : of that phase among all (pooled ancestries).
     phasing : how phase was settled: trivial (at most one heterozygous position), haploid, gt, ps, pedigree, panel.
@@ -32,6 +33,7 @@ class GenotypeCall:
     """
 
     posterior: dict[str, Float]
+    shown: str
     first: Codes
     second: Codes
     phase_probability: float
@@ -71,6 +73,7 @@ def sites_table(
             "gene": definition.gene,
             "status": status,
             "reason": reason,
+            "shown": [calls[k].shown for k in pattern],
             "n_sites": len(definition.sites),
             "n_observed": n_known - by_evidence - declared,
             "n_reference_by_evidence": by_evidence,
