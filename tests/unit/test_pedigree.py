@@ -108,6 +108,34 @@ def test_three_generations_in_any_order_of_the_file(order: tuple[int, ...]) -> N
     assert (found.block[2, [3, 7]] == PEDIGREE_BLOCK).all()
 
 
+MISSING = (UNKNOWN, UNKNOWN)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_two_children_who_settle_different_positions_join_nothing(order: list[int]) -> None:
+    """Each child got the variant at one position and shows nothing at the other: both may have the same chromosome of
+    the father or not. Only positions that one child settles together are in phase."""
+    people = {"f": {3: (0, 1), 7: (0, 1)}, "m": {}, "one": {3: (0, 1), 7: MISSING}, "two": {3: MISSING, 7: (0, 1)}}
+    calls = family(people)
+    trios = [Trio("one", "f", "m"), Trio("two", "f", "m")]
+    found, errors = phase_by_pedigree(calls, [trios[i] for i in order])
+    assert errors == [] and same_genotypes(found, calls)
+    assert (found.block[0, [3, 7]] == PEDIGREE_BLOCK).sum() <= 1
+
+
+def test_a_child_and_the_grandparents_who_settle_different_positions_join_nothing() -> None:
+    people = {
+        "grandfather": {3: (0, 0), 7: (0, 1)}, "grandmother": {3: (0, 1), 7: (0, 1)}, "middle": {3: (0, 1), 7: (0, 1)},
+        "spouse": {}, "child": {3: MISSING, 7: (0, 1)},
+    }  # fmt: skip
+    calls = family(people)
+    found, errors = phase_by_pedigree(
+        calls, [Trio("middle", "grandfather", "grandmother"), Trio("child", "middle", "spouse")]
+    )
+    assert errors == [] and found.block[2, 3] == PEDIGREE_BLOCK and found.alleles[2, 3].tolist() == [0, 1]
+    assert found.block[2, 7] == -1
+
+
 def test_a_mendelian_error_settles_nothing_there_and_leaves_the_rest() -> None:
     calls = family({"c": {3: (0, 1), 7: (0, 1)}, "f": {3: (1, 1)}, "m": {3: (1, 1)}})
     found, errors = phase_by_pedigree(calls, [Trio("c", "f", "m")])

@@ -114,7 +114,7 @@ def _one_x(chosen: pd.DataFrame, twins: pd.DataFrame, file: str) -> tuple[pd.Dat
 def population_calls(gene: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """calls and sites of a sample (named "") without any genotype: the population of each ancestry."""
     nothing = SiteCalls.nothing(gene_definition(gene))
-    calls, sites = call_gene(nothing)
+    calls, sites = call_gene(nothing, min_probability=1e-3)
     return calls, sites.assign(phasing="panel")
 
 
