@@ -97,6 +97,7 @@ reference: peers
 bench: peers
 	$(RUN) python -m pytest tests/bench -s $(PYTEST_ARGS)
 	$(RUN) python tests/bench/bench_engines.py
+	@if [ -d ../shared/data/pgx ]; then $(RUN) python tests/bench/bench_genome.py ../shared/data/pgx; fi
 
 property: setup
 	$(RUN) python -m pytest tests/property $(PYTEST_ARGS)

@@ -128,7 +128,7 @@ def test_phasing_never_alters_a_genotype(gene: str) -> None:
     panel = gene_panel(gene)
     n = len(panel.definition.sites)
     for rate in (0.02, 0.3):
-        for _ in range(20):
+        for k in range(20):
             alleles = np.zeros((n, 2), dtype=np.int8)
             changed = rng.random((n, 2)) < rate
             alleles[changed] = rng.choice([1, UNKNOWN, OTHER], size=changed.sum())
@@ -137,8 +137,9 @@ def test_phasing_never_alters_a_genotype(gene: str) -> None:
             assert len(first) >= 1
             pairs = np.sort(np.stack([first, second], axis=2), axis=2)
             assert (pairs == np.sort(alleles, axis=1)[None]).all()
-            found = call_genotype(panel, gene_structures(gene), alleles, block)
-            assert np.allclose(sum(found.posterior.values()), 1)
+            if k < 3:  # the posterior of scrambled genotypes is slow: a few do
+                found = call_genotype(panel, gene_structures(gene), alleles, block)
+                assert np.allclose(sum(found.posterior.values()), 1)
 
 
 @pytest.mark.parametrize("gene", GENES)

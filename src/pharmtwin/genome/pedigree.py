@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,30 +73,42 @@ def phase_by_pedigree(site_calls: SiteCalls, trios: list[Trio]) -> tuple[SiteCal
     """
     row_of = {name: i for i, name in enumerate(site_calls.samples)}
     alleles, block = site_calls.alleles.copy(), site_calls.block.copy()
-    haploid = site_calls.ploidy == 1
+    here = [t for t in trios if t.child in row_of and (t.father in row_of or t.mother in row_of)]
+    judged = [_judge(site_calls, row_of, trio) for trio in here]
     errors: list[tuple[str, int]] = []
-    received: list[tuple[str, Codes, npt.NDArray[np.bool_]]] = []  # parent, allele given, where it is sure
-    for trio in trios:
-        child = row_of.get(trio.child)
-        # a son's X chromosome is his mother's
-        parents = ["" if child is not None and haploid[child] else trio.father, trio.mother]
-        known = [site_calls.alleles[row_of[p]] if p in row_of else None for p in parents]
-        if child is None or all(p is None for p in known):
-            continue
-        genotype = site_calls.alleles[child]
-        keep = _possible(genotype[:, 0], known[0]) & _possible(genotype[:, 1], known[1])
-        turn = _possible(genotype[:, 1], known[0]) & _possible(genotype[:, 0], known[1])
+    phased: set[str] = set()
+    for trio, (keep, turn, _) in zip(here, judged):
+        child = row_of[trio.child]
         errors += [(trio.child, int(site_calls.definition.positions[i])) for i in np.flatnonzero(~keep & ~turn)]
         _orient(alleles[child], block[child], turn & ~keep, keep != turn)
+        phased.add(trio.child)
+    # parents second: whoever is a child as well has the phase of the own parents
+    for trio, (keep, turn, parents) in zip(here, judged):
+        genotype = site_calls.alleles[row_of[trio.child]]
         settled = (keep | turn) & ((genotype[:, 0] == genotype[:, 1]) | (keep != turn))
-        pair = np.where((turn & ~keep)[:, None], genotype[:, ::-1], genotype)  # (n_sites, 2): paternal, maternal
-        received += [(p, pair[:, side], settled) for side, p in enumerate(parents) if p in row_of]
-    for name, given, settled in received:  # after the children, so that a person's own parents come first
-        mine = alleles[row_of[name]]
-        sure = settled & (given != UNKNOWN) & (mine != UNKNOWN).all(axis=1)
-        sure &= (mine == given[:, None]).sum(axis=1) == 1
-        _orient(mine, block[row_of[name]], sure & (mine[:, 1] == given), sure)
+        received = np.where((turn & ~keep)[:, None], genotype[:, ::-1], genotype)  # (n_sites, 2): paternal, maternal
+        for side, name in enumerate(parents):
+            if name in row_of and name not in phased:
+                mine = alleles[row_of[name]]
+                given = received[:, side]
+                sure = settled & (given != UNKNOWN) & (mine != UNKNOWN).all(axis=1)
+                sure &= (mine == given[:, None]).sum(axis=1) == 1
+                _orient(mine, block[row_of[name]], sure & (mine[:, 1] == given), sure)
+                phased.add(name)
     return dataclasses.replace(site_calls, alleles=alleles, block=block), errors
+
+
+def _judge(
+    site_calls: SiteCalls, row_of: Mapping[str, int], trio: Trio
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], tuple[str, str]]:
+    """Where the child's alleles, as written and turned round, fit the parents; and the parents who gave this
+    chromosome: a son's X is his mother's alone."""
+    child = row_of[trio.child]
+    son = site_calls.definition.chrom == "chrX" and site_calls.ploidy[child] == 1
+    names = ("" if son else trio.father, trio.mother)
+    father, mother = (site_calls.alleles[row_of[p]] if p in row_of else None for p in names)
+    one, two = site_calls.alleles[child].T
+    return _possible(one, father) & _possible(two, mother), _possible(two, father) & _possible(one, mother), names
 
 
 def _possible(allele: Codes, parent: Codes | None) -> npt.NDArray[np.bool_]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from pharmtwin.facts import fact_table
 from pharmtwin.findings import Finding
 from pharmtwin.genome.caller import call_genes
 from pharmtwin.genome.checks import options_of
@@ -21,7 +23,7 @@ from pharmtwin.genome.presence_alleles import presence_table
 from pharmtwin.genome.select import activity_priors, population_activity, population_calls, select_calls
 from pharmtwin.genome.structural_records import copy_numbers_of, read_structural
 from pharmtwin.genome.structure import OUTSIDE_CALL
-from pharmtwin.genome.vcf import SiteCalls, read_sites
+from pharmtwin.genome.vcf import DECLARED, SiteCalls, read_sites
 from pharmtwin.tables import conform, records, schema
 
 GENE = "CYP2D6"
@@ -99,6 +101,7 @@ def call_file(path: Path, options: Mapping[str, Any], *, callable_bed: str = "",
     options : ``genome`` of the config. callable_bed, pedigree : paths of a BED of callable regions and a PED file.
     """
     covered, findings = read_file(path, options, callable_bed=callable_bed, pedigree=pedigree)
+    findings += _declared_in_vain(covered, path)
     structural, problems = read_structural(path, list(covered), build=next(iter(covered.values())).build)
     counted = copy_numbers_of(structural).dropna(subset="copy_number")
     copies = {(str(r.sample), str(r.gene)): int(r.copy_number) for r in records(counted)}
@@ -113,6 +116,27 @@ def read_file(
     found = read_sites(path, list(options["genes"]), **vars(options_of(options, callable_bed)))
     covered = {g: c for g, c in found.items() if c.n_covered or options["absent_positions"] == "reference"} or found
     return _by_pedigree(covered, Path(pedigree), path) if pedigree else (covered, [])
+
+
+def _declared_in_vain(found: Mapping[str, SiteCalls], path: Path) -> list[Finding]:
+    """Warnings where absence was declared reference at a position that short-read call sets are known to lack."""
+    table = fact_table("genes/panel_completions.tsv")
+    findings = []
+    for gene, site_calls in found.items():
+        lacking = np.isin(site_calls.definition.positions, table.loc[table["gene"] == gene, "position"])
+        people = int((site_calls.evidence[:, lacking] == DECLARED).any(axis=1).sum())
+        if people:
+            names = ", ".join(s.rsid for s, x in zip(site_calls.definition.sites, lacking) if x)
+            findings.append(
+                Finding.create(
+                    "genome.declared_in_vain", str(path),
+                    f"{gene}: {names} is absent and declared reference in {people} samples",
+                    "short-read call sets often lack this position, and carriers of the commonest variant then get a "
+                    "wrong allele (CYP2B6 *9 for *6) with certainty",
+                    "genotype the position, or leave absent positions not assayed", severity="warning",
+                )
+            )  # fmt: skip
+    return findings
 
 
 def _by_pedigree(

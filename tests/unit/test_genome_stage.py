@@ -1,0 +1,79 @@
+"""Genome stage of one file: what is said beside the calls, and what structural records and relatives change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pharmtwin.facts import fact_table
+from pharmtwin.genome.stage import FileCalls, call_file
+from pharmtwin.intake.config import DEFAULT_CONFIG
+
+OPTIONS = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))["genome"]
+
+
+def vcf(path: Path, samples: list[str], *records: str) -> Path:
+    lengths = fact_table("genes/contig_lengths.tsv")
+    contigs = [f"##contig=<ID={r.chrom},length={r.length}>" for r in lengths[lengths["build"] == "GRCh38"].itertuples()]
+    head = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])
+    path.write_text("\n".join(["##fileformat=VCFv4.2", *contigs, head, *records]) + "\n")
+    return path
+
+
+def call(path: Path, genes: list[str], pedigree: str = "", **more: object) -> FileCalls:
+    return call_file(path, {**OPTIONS, "genes": genes, **more}, pedigree=pedigree)
+
+
+def top(found: FileCalls, sample: str, ancestry: str = "EUR") -> tuple[str, float]:
+    rows = found.calls[(found.calls["sample"] == sample) & (found.calls["ancestry"] == ancestry)]
+    first = rows.sort_values("probability", ascending=False).iloc[0]
+    return str(first["diplotype"]), float(first["probability"])
+
+
+def test_a_declaration_at_a_position_that_call_sets_lack_is_warned_of(tmp_path: Path) -> None:
+    """CYP2B6 rs3745274 without rs2279343: *6 where nothing is declared, a certain *9 with a warning where it is."""
+    path = vcf(tmp_path / "a.vcf", ["S"], "chr19\t41006936\t.\tG\tT\t.\tPASS\t.\tGT\t0/1")
+    honest, declared = call(path, ["CYP2B6"]), call(path, ["CYP2B6"], absent_positions="reference")
+    assert top(honest, "S")[0] == "*1/*6" and top(honest, "S")[1] < 0.95
+    assert [f.rule for f in honest.findings] == []
+    assert top(declared, "S") == ("*1/*9", pytest.approx(1, abs=1e-3))
+    assert [(f.rule, f.severity) for f in declared.findings] == [("genome.declared_in_vain", "warning")]
+    assert "rs2279343" in declared.findings[0].what
+
+
+def test_parents_settle_the_phase_and_misfits_are_found(tmp_path: Path) -> None:
+    """CYP2C19 *2 from the father and *17 from the mother: two chromosomes, whatever the panel thinks."""
+    ped = tmp_path / "family.ped"
+    ped.write_text("F\tC\tDAD\tMUM\t1\t0\n")
+    people = ["C", "DAD", "MUM"]
+    path = vcf(
+        tmp_path / "a.vcf", people,
+        "chr10\t94761900\t.\tC\tT\t.\tPASS\t.\tGT\t0/1\t0/0\t0/1",
+        "chr10\t94775367\t.\tA\tG\t.\tPASS\t.\tGT\t0/1\t0/1\t0/0",
+        "chr10\t94781859\t.\tG\tA\t.\tPASS\t.\tGT\t0/1\t0/1\t0/0",
+        "chr10\t94842866\t.\tA\tG\t.\tPASS\t.\tGT\t1/1\t1/1\t1/1",
+    )  # fmt: skip
+    found = call(path, ["CYP2C19"], pedigree=str(ped))
+    phasing = dict(zip(found.sites["sample"], found.sites["phasing"]))
+    assert phasing["C"] == "pedigree" and top(found, "C")[0] == "*2/*17" and found.findings == []
+    wrong = path.read_text().replace("GT\t0/1\t0/1\t0/0", "GT\t1/1\t0/1\t0/0")
+    path.write_text(wrong)
+    assert [f.rule for f in call(path, ["CYP2C19"], pedigree=str(ped)).findings] == ["genome.mendel"]
+
+
+def test_a_deletion_record_becomes_a_copy_number(tmp_path: Path) -> None:
+    """A whole-gene deletion on one chromosome: CYP2D6 *5, which short variants alone cannot show."""
+    plain = ["chr22\t42128945\t.\tC\tT\t.\tPASS\t.\tGT\t0/0", "chr22\t42127941\t.\tG\tA\t.\tPASS\t.\tGT\t0/0"]
+    deletion = "chr22\t42123000\t.\tN\t<DEL>\t.\tPASS\tSVTYPE=DEL;END=42133000\tGT\t0/1"
+    without = call(vcf(tmp_path / "a.vcf", ["S"], *plain[::-1]), ["CYP2D6"])
+    found = call(vcf(tmp_path / "b.vcf", ["S"], deletion, *plain[::-1]), ["CYP2D6"])
+    states = [str(f.sites["structure"].iloc[0]) for f in (without, found)]
+    assert states == ["not_assessed", "copy_number"]
+
+    def deleted(calls: FileCalls) -> float:
+        rows = calls.calls[calls.calls["ancestry"] == "EUR"]
+        return float(rows.loc[rows["diplotype"].str.endswith("/*5"), "probability"].sum())
+
+    assert deleted(without) < 0.2 < 0.5 < deleted(found)
