@@ -46,6 +46,7 @@ def genome(arguments: argparse.Namespace) -> int:
     """Star alleles of one VCF, without a study: a table on standard output or in a file; 1 if it cannot be read."""
     from pathlib import Path
 
+    from pharmtwin.findings import Finding, has_errors
     from pharmtwin.genome.definitions import ANCESTRIES, GENES
     from pharmtwin.genome.quick import call_table, match_table
     from pharmtwin.genome.release import definition_version
@@ -57,13 +58,14 @@ def genome(arguments: argparse.Namespace) -> int:
     if unknown or arguments.ancestry not in ANCESTRIES:
         print(f"unknown: {unknown or arguments.ancestry}; genes: {', '.join(GENES)}; ancestries: {ANCESTRIES}")
         return 1
+    findings: list[Finding] = []
     try:
         if arguments.matching:
             table = match_table(Path(arguments.vcf), genes, every=arguments.all, combine=arguments.combinations)
         else:
             config, _, _ = load_config([])
             given = {"genes": genes, "absent_positions": arguments.absent, "build": arguments.build}
-            table = call_table(
+            table, findings = call_table(
                 Path(arguments.vcf),
                 {**(config or {})["genome"], **given},
                 ancestry=arguments.ancestry,
@@ -72,6 +74,9 @@ def genome(arguments: argparse.Namespace) -> int:
             )
     except VcfError as error:
         print(error, file=sys.stderr)
+        return 1
+    print("".join(f"{f.message()}\n" for f in findings), end="", file=sys.stderr)
+    if has_errors(findings):
         return 1
     text = f"# definitions: {definition_version()}; for research use only\n"
     text += table.to_csv(sep="\t", index=False, lineterminator="\n")

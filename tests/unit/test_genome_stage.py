@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pharmtwin.cli import main
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.stage import FileCalls, call_file
 from pharmtwin.intake.config import DEFAULT_CONFIG
@@ -77,3 +78,14 @@ def test_a_deletion_record_becomes_a_copy_number(tmp_path: Path) -> None:
         return float(rows.loc[rows["diplotype"].str.endswith("/*5"), "probability"].sum())
 
     assert deleted(without) < 0.2 < 0.5 < deleted(found)
+
+
+def test_the_command_says_what_is_wrong_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An absent pedigree is a finding and exit code 1; a declaration in vain is said beside the table."""
+    path = vcf(tmp_path / "a.vcf", ["S"], "chr19\t41006936\t.\tG\tT\t.\tPASS\t.\tGT\t0/1")
+    command = ["genome", str(path), "--genes", "CYP2B6", "--out", str(tmp_path / "out.tsv")]
+    assert main([*command, "--pedigree", str(tmp_path / "none.ped")]) == 1
+    assert "ped.unreadable" in capsys.readouterr().err and not (tmp_path / "out.tsv").exists()
+    assert main([*command, "--absent", "reference"]) == 0
+    assert "genome.declared_in_vain" in capsys.readouterr().err
+    assert "*1/*9" in (tmp_path / "out.tsv").read_text()

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +131,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     """95 % interval of a share among n people (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN without people."""
     if not n:
         return float("nan"), float("nan")
-    z = 1.959964
+    z = NormalDist().inv_cdf(0.975)
     middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return float((middle - half) / (1 + z**2 / n)), float(min((middle + half) / (1 + z**2 / n), 1.0))
 

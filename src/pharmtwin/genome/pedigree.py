@@ -45,6 +45,11 @@ def read_ped(path: Path) -> tuple[list[Trio], list[Finding]]:
         why = "relatives decide phase, and a wrong one gives wrong haplotypes"
         findings.append(Finding.create(rule, str(path), what, why, fix, row=row))
 
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        error("ped.unreadable", 0, "the file cannot be read as text", "give a PED file in UTF-8")
+        return trios, findings
     with open(path, encoding="utf-8", newline="") as handle:
         for row, line in enumerate(csv.reader(handle, delimiter="\n", quoting=csv.QUOTE_NONE), start=1):
             fields = line[0].split() if line else []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pharmtwin.findings import Finding
 from pharmtwin.genome import phenotype as ph
 from pharmtwin.genome.matcher import match_file
 from pharmtwin.genome.stage import call_file
@@ -22,8 +23,8 @@ def call_table(
     ancestry: str = "ALL",
     callable_bed: str = "",
     pedigree: str = "",
-) -> pd.DataFrame:
-    """One row a sample, gene and candidate of at least 1 %: diplotype, probability, phenotype, evidence.
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """One row a sample, gene and candidate of at least 1 %: diplotype, probability, phenotype, evidence; and findings.
 
     options : ``genome`` of a configuration. Raises VcfError for a file that cannot be read.
     """
@@ -46,7 +47,7 @@ def call_table(
     ]
     table = calls.merge(pairs, on=["gene", "diplotype"]).merge(found.sites[kept], on=["sample", "gene"])
     order = ["sample", "gene", "diplotype", "probability", "activity_score", "phenotype", *kept[2:]]
-    return table[order].assign(probability=table["probability"].round(4))
+    return table[order].assign(probability=table["probability"].round(4)), found.findings
 
 
 def match_table(path: Path, genes: Sequence[str], *, every: bool = False, combine: bool = False) -> pd.DataFrame:
