@@ -10,6 +10,11 @@ from functools import lru_cache
 
 from pharmtwin import facts
 
+DAYS_PER_YEAR = 365.25
+WEEKS_PER_YEAR = DAYS_PER_YEAR / 7.0
+#: litres an hour in one millilitre a minute
+L_PER_H = 60.0 / 1000.0
+
 
 class UnitError(ValueError):
     """No conversion is known for this quantity and unit; the message lists the units that are."""

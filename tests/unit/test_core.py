@@ -14,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 
 from pharmtwin.body.physiology import physiology
+from pharmtwin.core.anatomy import PORTAL, SYSTEMIC
 from pharmtwin.core.assembly import (
     assemble,
     base_parameters,
@@ -35,7 +36,7 @@ from pharmtwin.core.draws import (
 from pharmtwin.core.drug import REQUIRED, Drug, DrugFileError, known_drugs, load_drug
 from pharmtwin.core.exposure import GRID_POINTS, Scenario, interval_metrics, log_quantiles, scenarios_of, summarise
 from pharmtwin.core.seeds import generator, seed_sequence
-from pharmtwin.core.whole_body import INDIVIDUAL, PORTAL, SYSTEMIC, whole_body
+from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.engine.run import N_STATS, Trajectories, pack, simulate
 from pharmtwin.pbpk.predict import POPULATION, Inputs, models_of, parameter_draws
 from pharmtwin.tables import conform

@@ -13,9 +13,10 @@ import yaml
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from pharmtwin.core.anatomy import TISSUES
 from pharmtwin.core.drug import Drug, load_drug
 from pharmtwin.core.exposure import Scenario, interval_metrics
-from pharmtwin.core.whole_body import INDIVIDUAL, TISSUES, whole_body
+from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.engine.run import pack, simulate
 from pharmtwin.sensitivity.analysis import morris, sobol
 from pharmtwin.sensitivity.inputs import DUMMY, Input, inputs, parameter_matrix, reference_parameters

@@ -10,19 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 from scipy.optimize import brentq
 
+from pharmtwin.core.anatomy import COMPARTMENTS, PORTAL, SYSTEMIC, TISSUES
 from pharmtwin.core.partition import vss
-from pharmtwin.core.whole_body import (
-    ACCOUNTS,
-    COMPARTMENTS,
-    INDIVIDUAL,
-    N_TRANSIT,
-    PORTAL,
-    SYSTEMIC,
-    TISSUES,
-    mass,
-    whole_body,
-    whole_body_for_fit,
-)
+from pharmtwin.core.whole_body import ACCOUNTS, INDIVIDUAL, N_TRANSIT, mass, whole_body, whole_body_for_fit
 from pharmtwin.engine.run import Dose, pack, simulate
 
 Floats = NDArray[np.float64]

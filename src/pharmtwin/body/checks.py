@@ -19,12 +19,13 @@ from pharmtwin.body.organs import organ_masses
 from pharmtwin.body.persons import REQUIRED, Persons
 from pharmtwin.body.physiology import gfr_knowledge, state_of
 from pharmtwin.body.sheet import numbers
+from pharmtwin.core.ages import PRETERM_WEEKS
 from pharmtwin.findings import Finding, has_errors
 
 #: what may be missing from a twin and is drawn from its conditional distribution
 IMPUTED = ("height_cm", "weight_kg")
-#: born before so many weeks, and up to which age (years) that is said of enzymes that count from birth
-PRETERM, PRETERM_UNTIL = 37.0, 1.0
+#: up to which age (years) a preterm birth is said of enzymes that count from birth
+PRETERM_UNTIL = 1.0
 
 
 def completed(twins: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +144,7 @@ def _bodies(twins: pd.DataFrame, file: str) -> list[Finding]:
     why, fix = "drugs that the kidney clears are as uncertain as that", "give creatinine, cystatin C or a measured GFR"
     report(typical, "creatinine_mg_dl", "body.gfr_typical", words, why, fix, "note")
 
-    early = (persons.gestational_age_wk < PRETERM) & (persons.age_y < PRETERM_UNTIL)
+    early = (persons.gestational_age_wk < PRETERM_WEEKS) & (persons.age_y < PRETERM_UNTIL)
     by_birth = ", ".join(n for n in ontogeny_names() if ontogeny_curve(n).clock == "birth" and n.startswith("CYP"))
     words = [f"born early: {by_birth} are taken to mature from birth, as in a child born at term"] * persons.n
     why, fix = (

@@ -28,9 +28,9 @@ from pharmtwin.body.conditions import (
 from pharmtwin.body.conditions_curves import curve, largest_effect, variable_of
 from pharmtwin.body.equations import Bools, Floats
 from pharmtwin.body.kidney import smooth_step
+from pharmtwin.body.kidney_equations import kidney_coefficients
+from pharmtwin.core.anatomy import PORTAL
 
-ADULT_AGE = 25.0  # y; up to which children's equations of the kidney are blended in (windows of kidney.tsv)
-PORTAL = ("gut", "pancreas", "spleen")
 OUTPUT = "cardiac_output"
 
 
@@ -128,7 +128,7 @@ def low_gfr_effects(people: People) -> Effects | None:
     low = kidney > 0
     if not low.any():
         return None
-    grown = smooth_step(people.age_y, validity("ckd")[0], ADULT_AGE)
+    grown = smooth_step(people.age_y, validity("ckd")[0], kidney_coefficients("windows")["adult_to_age"])
     known = replace(
         people,
         age_y=np.maximum(people.age_y, validity("ckd")[0]),

@@ -35,11 +35,13 @@ from pharmtwin.body.equations import (
     fade_in,
     grown,
 )
-from pharmtwin.body.kidney import L_PER_H, typical_gfr
+from pharmtwin.body.kidney import typical_gfr
 from pharmtwin.body.reference import BLOOD, REST, reference, reference_body
+from pharmtwin.core.anatomy import PORTAL
+from pharmtwin.units import L_PER_H
 
 #: arterial inflows that reach the liver: its artery, and the organs that drain into the portal vein
-HEPATIC = ("liver", "gut", "pancreas", "spleen")
+HEPATIC = ("liver", *PORTAL)
 
 
 def cardiac_output(weight_kg: Floats, height_cm: Floats, age_y: Floats, female: Bools) -> Floats:

@@ -19,11 +19,11 @@ import numpy as np
 
 from pharmtwin.body.equations import Bools, Floats, fade_in
 from pharmtwin.facts import fact_table
+from pharmtwin.units import DAYS_PER_YEAR
 
 Measure = Literal["height", "weight"]
 
 TABLE = "physiology/growth_lms.tsv"
-DAYS = 365.25
 BLEND = (2.0, 3.0)  # years: WHO below, CDC above (own choice inside the ages that both charts cover)
 LAST = 20.0  # years: end of the CDC charts
 EDGE = 3.0  # |z| beyond which the scale is continued linearly
@@ -36,7 +36,7 @@ def _charts() -> dict[tuple[str, str, str], Floats]:
     out = {}
     for (chart, measure, sex), rows in table.groupby(["chart", "measure", "sex"]):
         numbers = rows[["age_d", "L", "M", "S"]].to_numpy(dtype=float)
-        numbers[:, 0] /= DAYS
+        numbers[:, 0] /= DAYS_PER_YEAR
         out[(str(chart), str(measure), str(sex))] = numbers[np.argsort(numbers[:, 0])]
     return out
 

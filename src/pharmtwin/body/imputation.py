@@ -17,6 +17,7 @@ import pandas as pd
 from pharmtwin.body import blood
 from pharmtwin.body.equations import Bools, Floats, body_mass_index
 from pharmtwin.body.survey import COLUMNS, QUANTITIES, SurveyModel, ancestry_groups, limits, survey_model
+from pharmtwin.core.ages import PRETERM_WEEKS
 from pharmtwin.core.seeds import generator
 from pharmtwin.findings import Finding
 
@@ -26,8 +27,7 @@ BODY = tuple(COLUMNS[q] for q in QUANTITIES)
 IMPUTABLE = (*BODY, ALBUMIN)
 UNIT = {"height_cm": "cm", "weight_kg": "kg", "creatinine_mg_dl": "mg/dL", "haematocrit": "1", ALBUMIN: "g/L"}
 UNLIKELY, IMPOSSIBLE = 4.0, 6.0  # |z|: warning, error
-TERM = 37.0  # weeks of gestation below which no chart here holds
-PRETERM_UNTIL = 2.0  # years of age up to which that matters
+PRETERM_UNTIL = 2.0  # years of age up to which no chart here holds for infants born preterm
 EARLY = "born before 37 weeks? give gestational_age_wk"
 LOWEST, HIGHEST = -5.0, 5.0  # scores of draws: a draw beyond has a chance of 6e-7 and is put there
 
@@ -284,7 +284,7 @@ def _known(twins: pd.DataFrame, file: str) -> tuple[dict[str, Floats], Bools, Bo
             place = dict(row=int(i) + 2, column=column, value=value)
             findings.append(Finding.create("body.number", file, what, why, fix, **place))
         usable &= ~broken
-    preterm = (_numbers(twins, "gestational_age_wk") < TERM) & (age < PRETERM_UNTIL)
+    preterm = (_numbers(twins, "gestational_age_wk") < PRETERM_WEEKS) & (age < PRETERM_UNTIL)
     return known, usable, preterm, findings
 
 
@@ -343,7 +343,7 @@ def _imputed(file: str, line: dict[str, object]) -> Finding:
 
 
 def _preterm(file: str, row: int, names: list[str]) -> Finding:
-    what = f"{', '.join(names)} missing for an infant born before {TERM:g} weeks, and cannot be imputed"
+    what = f"{', '.join(names)} missing for an infant born before {PRETERM_WEEKS:g} weeks, and cannot be imputed"
     why = "the growth charts and reference values here are those of term births"
     return Finding.create(
         "body.not_imputable", file, what, why, "give the measured value", row=row + 2, column=names[0]

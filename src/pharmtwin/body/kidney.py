@@ -28,11 +28,10 @@ from pharmtwin.body.equations import Bools, Floats, body_surface_area
 from pharmtwin.body.kidney_equations import kidney_coefficients
 from pharmtwin.body.kidney_labels import method_labels
 from pharmtwin.facts import fact_table
+from pharmtwin.units import DAYS_PER_YEAR, L_PER_H
 
 CURVES = "physiology/kidney_curves.tsv"
-DAYS = 365.25
 INDEX_BSA = 1.73  # m2; part of the unit mL/min/1.73 m2
-L_PER_H = 60.0 / 1000.0
 #: equations from creatinine alone that ``gfr`` can be asked for, with the words of the label
 ADULT = {
     "ckd_epi_2021": "CKD-EPI 2021",
@@ -159,7 +158,7 @@ def _term_newborn(rhodin: Floats, age: Floats, gestation: Floats, bsa: Floats) -
     w = kidney_coefficients("windows")
     ages, values = kidney_curve("gfr_newborn")
     indexed = np.exp(np.interp(np.log(np.maximum(age, ages[0])), np.log(ages), np.log(values)))
-    left = 1.0 - smooth_step(age * DAYS, w["creatinine_from_day"], w["creatinine_to_day"])
+    left = 1.0 - smooth_step(age * DAYS_PER_YEAR, w["creatinine_from_day"], w["creatinine_to_day"])
     term = smooth_step(gestation, w["newborn_from_week"], w["newborn_to_week"])
     return _mix(left * term, rhodin, indexed * bsa / INDEX_BSA)
 
@@ -167,7 +166,7 @@ def _term_newborn(rhodin: Floats, age: Floats, gestation: Floats, bsa: Floats) -
 def creatinine_weight(age_y: Floats, pma_wk: Floats) -> Floats:
     """Share of creatinine against Rhodin in infants: 0 up to 4 weeks after birth or term, 1 from 26 weeks."""
     w = kidney_coefficients("windows")
-    after_birth = smooth_step(age_y * DAYS, w["creatinine_from_day"], w["creatinine_to_day"])
+    after_birth = smooth_step(age_y * DAYS_PER_YEAR, w["creatinine_from_day"], w["creatinine_to_day"])
     return np.minimum(after_birth, smooth_step(pma_wk, w["creatinine_from_pma"], w["creatinine_to_pma"]))
 
 
@@ -179,7 +178,7 @@ def _child_indexed(child: str, age: Floats, female: Bools, height: Floats, creat
     else:
         value = eq.schwartz_2009(creatinine, height)
     newborn = kidney_coefficients("infant_creatinine")["k"] * height / creatinine
-    grown = smooth_step(age, window["creatinine_from_day"] / DAYS, window["infant_k_to_age"])
+    grown = smooth_step(age, window["creatinine_from_day"] / DAYS_PER_YEAR, window["infant_k_to_age"])
     return _mix(grown, newborn, value)
 
 
@@ -248,7 +247,7 @@ def gfr(
     total = np.where(w_cr + w_cys > 0, w_cr + w_cys, 1.0)
     share = w_cys / total  # of cystatin C among the markers: 0, 1/2 or 1 from the first birthday on
     young = (1.0 - share) * np.where(w_cr > 0, by_cr, 0.0) + share * np.where(w_cys > 0, by_cys, 0.0)
-    grown = smooth_step(age, window["creatinine_from_day"] / DAYS, window["infant_k_to_age"])
+    grown = smooth_step(age, window["creatinine_from_day"] / DAYS_PER_YEAR, window["infant_k_to_age"])
     sd_cr = _mix_sd(grown, np.full(n, sd["infant_creatinine"]), sd["child_creatinine"])
     one_sd = np.where(share < 0.5, sd_cr, sd["child_cystatin"])
     young_sd = _mix_sd(1.0 - np.abs(2.0 * share - 1.0), one_sd, sd["child_combined"])

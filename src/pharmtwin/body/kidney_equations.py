@@ -12,6 +12,7 @@ import numpy as np
 
 from pharmtwin.body.equations import Bools, Floats
 from pharmtwin.facts import fact_table
+from pharmtwin.units import DAYS_PER_YEAR
 
 TABLE = "physiology/kidney.tsv"
 
@@ -130,7 +131,7 @@ def ckid_u25_cystatin(cystatin_c_mg_l: Floats, age_y: Floats, female: Bools) -> 
 
 def postmenstrual_age(age_y: Floats, gestational_age_wk: Floats) -> Floats:
     """Postmenstrual age (weeks) = gestational age at birth (weeks) + postnatal age (years x 365.25/7)."""
-    return gestational_age_wk + age_y * 365.25 / 7.0
+    return gestational_age_wk + age_y * DAYS_PER_YEAR / 7.0
 
 
 def rhodin_2009(weight_kg: Floats, pma_wk: Floats) -> Floats:

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike
 
 from pharmtwin import units
 from pharmtwin.body.equations import Floats, body_surface_area
-from pharmtwin.body.kidney import DAYS, INDEX_BSA, kidney_curve, typical_gfr
+from pharmtwin.body.kidney import INDEX_BSA, kidney_curve, typical_gfr
 from pharmtwin.body.kidney_equations import kidney_coefficients
 from pharmtwin.findings import Finding
+from pharmtwin.units import DAYS_PER_YEAR
 
 CREATININE_UNITS = ("mg/dL", "umol/L", "mmol/L", "mg/L")
 CYSTATIN_UNITS = ("mg/L", "mg/dL", "nmol/L")
@@ -29,7 +30,7 @@ def typical_creatinine(age_y: ArrayLike, female: ArrayLike) -> Floats:
 
     Boer 2010 to 7 months, the EKFC medians from 2 to 25 years, held after; between, straight in the logarithms.
     """
-    age = np.maximum(np.atleast_1d(np.asarray(age_y, dtype=float)), 1.0 / DAYS)
+    age = np.maximum(np.atleast_1d(np.asarray(age_y, dtype=float)), 1.0 / DAYS_PER_YEAR)
     woman = np.broadcast_to(np.asarray(female, dtype=bool), age.shape)
     c = kidney_coefficients("typical_creatinine")
 
@@ -72,9 +73,14 @@ def measured_gfr_ml_min(values: ArrayLike, unit: str, weight_kg: ArrayLike, heig
     return number * _factor("units_of_gfr", unit, GFR_UNITS)
 
 
+def _plain(unit: str) -> str:
+    """A unit without blanks, in small letters, micro as u."""
+    return "".join(unit.split()).lower().replace("µ", "u").replace("μ", "u")
+
+
 def _factor(equation: str, unit: str, known: Sequence[str]) -> float:
     table = {name.lower(): value for name, value in kidney_coefficients(equation).items()}
-    factor = table.get("".join(unit.split()).lower().replace("µ", "u").replace("μ", "u"))
+    factor = table.get(_plain(unit))
     if factor is None:
         raise units.UnitError(f"unit {unit!r} is not known here; known units: {', '.join(known)}")
     return factor
@@ -111,6 +117,16 @@ class _Report:
 
     def file_wide(self, rule: str, what: str, why: str, fix: str, severity: str) -> None:
         self.found.append(Finding.create(rule, self.file, what, why, fix, column=self.column, severity=severity))
+
+    def own_unit(self, unit: str, known: Sequence[str], name: str, what: str) -> str:
+        """The unit as it is spelled here; empty, with an error, for one that is not known."""
+        own = {_plain(u): u for u in known}.get(_plain(unit), "")
+        if not own:
+            fix = f"use one of {', '.join(known)}"
+            self.file_wide(
+                f"kidney.{name}_unit_name", f"unit {unit!r} is not known", f"{what} cannot be read", fix, "error"
+            )
+        return own
 
     def done(self) -> list[Finding]:
         return sorted(self.found, key=lambda f: (f.row, f.rule))
@@ -165,11 +181,8 @@ def creatinine_findings(
     traceable : whether the laboratory's assay is IDMS-traceable; None: not told (a note), False: a warning.
     """
     report = _Report(file, column, values, rows)
-    spelled = {"".join(u.split()).lower().replace("µ", "u").replace("μ", "u"): u for u in CREATININE_UNITS}
-    own = spelled.get("".join(unit.split()).lower().replace("µ", "u").replace("μ", "u"), "")
+    own = report.own_unit(unit, CREATININE_UNITS, "creatinine", "creatinine")
     if not own:
-        what, fix = f"unit {unit!r} is not known", f"use one of {', '.join(CREATININE_UNITS)}"
-        report.file_wide("kidney.creatinine_unit_name", what, "creatinine cannot be read", fix, "error")
         return report.done()
     number, broken = _numbers(values)
     why = "GFR is estimated from it, and nothing is filled in"
@@ -183,7 +196,7 @@ def creatinine_findings(
     unchecked = ~np.isnan(number) & np.isnan(age)
     why = "what is plausible depends on the age"
     report.each(unchecked, "kidney.creatinine_unchecked", "unit not checked", why, "give the age", "note")
-    newborn = ~np.isnan(number) & (age * DAYS < kidney_coefficients("windows")["creatinine_from_day"])
+    newborn = ~np.isnan(number) & (age * DAYS_PER_YEAR < kidney_coefficients("windows")["creatinine_from_day"])
     what = "creatinine of the first 4 weeks is not used"
     why = "it is still settling from the mother's; GFR comes from weight and postmenstrual age"
     report.each(newborn, "kidney.creatinine_newborn", what, why, "nothing to do; a later value will count", "note")
@@ -205,10 +218,8 @@ def cystatin_findings(
 ) -> list[Finding]:
     """What is doubtful in a column of cystatin C; as :func:`creatinine_findings`, typical 0.83 mg/L at every age."""
     report = _Report(file, column, values, rows)
-    own = {u.lower(): u for u in CYSTATIN_UNITS}.get("".join(unit.split()).lower(), "")
+    own = report.own_unit(unit, CYSTATIN_UNITS, "cystatin", "cystatin C")
     if not own:
-        what, fix = f"unit {unit!r} is not known", f"use one of {', '.join(CYSTATIN_UNITS)}"
-        report.file_wide("kidney.cystatin_unit_name", what, "cystatin C cannot be read", fix, "error")
         return report.done()
     number, broken = _numbers(values)
     why = "GFR is estimated from it, and nothing is filled in"
@@ -237,10 +248,8 @@ def measured_gfr_findings(
     and mL/min/1.73 m2 no check is possible.
     """
     report = _Report(file, column, values, rows)
-    own = {u.lower(): u for u in GFR_UNITS}.get("".join(unit.split()).lower(), "")
+    own = report.own_unit(unit, GFR_UNITS, "measured_gfr", "GFR")
     if not own:
-        what, fix = f"unit {unit!r} is not known", f"use one of {', '.join(GFR_UNITS)}"
-        report.file_wide("kidney.measured_gfr_unit_name", what, "GFR cannot be read", fix, "error")
         return report.done()
     number, broken = _numbers(values)
     why = "drug clearance is computed from it, and nothing is filled in"

@@ -22,17 +22,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pharmtwin.core.ages import TERM_WEEKS
 from pharmtwin.facts import fact_table
+from pharmtwin.units import DAYS_PER_YEAR, WEEKS_PER_YEAR
 
 Floats = NDArray[np.float64]
 
 TABLE = "physiology/ontogeny.tsv"
-TERM_WEEKS = 40.0
-WEEKS_PER_YEAR = 365.25 / 7.0
 #: age from which a person is an adult for maturation, and where the catching-up of an early birth begins (y)
 ADULT_AGE, FADE_FROM = 25.0, 18.0
 #: length of the straight line that starts a Hill function with an exponent below 1 (y)
-FIRST = 14.0 / 365.25
+FIRST = 14.0 / DAYS_PER_YEAR
 #: youngest and oldest gestational age accepted (weeks)
 GESTATION = (22.0, 44.0)
 

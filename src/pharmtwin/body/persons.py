@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pharmtwin.body.conditions import Condition, conditions_of
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.body.ontogeny import TERM_WEEKS
 from pharmtwin.body.sheet import numbers
+from pharmtwin.core.ages import TERM_WEEKS
 
 REQUIRED = ("twin_id", "sex", "age_y", "weight_kg", "height_cm")
 OPTIONAL = (

@@ -27,9 +27,9 @@ from pharmtwin.body.persons import Persons
 from pharmtwin.body.reference import BODIES_TABLE, REST, reference
 from pharmtwin.body.sheet import long, wide
 from pharmtwin.facts import fact_table
+from pharmtwin.units import L_PER_H
 
 __all__ = ["Body", "body_of", "physiology", "reference_twins", "state_of", "wide"]
-L_PER_H = 60.0 / 1000.0
 
 
 @dataclass(frozen=True)

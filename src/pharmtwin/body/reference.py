@@ -21,12 +21,12 @@ import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from pharmtwin.body.equations import Bools, Floats, coefficients
+from pharmtwin.core.anatomy import BLOOD
 from pharmtwin.facts import fact_table
 
 ORGANS_TABLE = "physiology/reference_organs.tsv"
 BODIES_TABLE = "physiology/reference_bodies.tsv"
 GROWTH_TABLE = "physiology/reference_growth.tsv"
-BLOOD = ("venous", "arterial")
 REST = "rest"
 SEXES = ("M", "F")
 #: mL/100 mL/min in a flow of 1 L/h through 1 L

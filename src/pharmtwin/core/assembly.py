@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pharmtwin.core.anatomy import COMPARTMENTS, TISSUES
 from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
 from pharmtwin.core.drug import Drug
 from pharmtwin.core.partition import Compound, reference_haematocrit, rodgers_rowland
-from pharmtwin.core.whole_body import COMPARTMENTS, TISSUES, whole_body
+from pharmtwin.core.whole_body import whole_body
 from pharmtwin.facts import fact_table
 
 Floats = NDArray[np.float64]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pharmtwin.core.anatomy import PORTAL, TISSUES
 from pharmtwin.model.balance import total_mass
 from pharmtwin.model.description import Model, Module, compose
 from pharmtwin.model.library import (
@@ -31,10 +32,6 @@ from pharmtwin.model.library import (
     well_stirred_liver,
 )
 
-PORTAL = ("gut", "spleen", "pancreas")
-SYSTEMIC = ("adipose", "bone", "brain", "heart", "kidney", "liver", "muscle", "skin", "thyroid", "rest")
-TISSUES = ("lung", *SYSTEMIC, *PORTAL)
-COMPARTMENTS = (*TISSUES, "venous", "arterial")
 N_TRANSIT = 4
 
 #: Individual parameters that inference estimates; the engines carry tangents for them in this order.

@@ -28,6 +28,7 @@ from pharmtwin.body.kidney import typical_gfr
 from pharmtwin.body.liver_content import enzyme_per_gram
 from pharmtwin.body.organs import organ_masses
 from pharmtwin.body.reference import reference
+from pharmtwin.core.ages import TERM_WEEKS
 from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
 from pharmtwin.evaluation.metrics import Estimate, cluster_bootstrap_mean, log_ratio
 from pharmtwin.facts import fact_table
@@ -38,7 +39,6 @@ Bools = NDArray[np.bool_]
 CHILDREN = "observed/pediatric_clearance.tsv"
 ADULTS = "observed/pediatric_clearance_adults.tsv"
 DRUGS = "observed/pediatric_clearance_drugs.tsv"
-TERM = 40.0
 #: of a reference adult whose study does not tell them (half of them women, 70 kg: own choice)
 ADULT_AGE, ADULT_WEIGHT, ADULT_FEMALE_SHARE = 30.0, 70.0, 0.5
 SIZE_POWER = 0.75  # of the routes that are neither filtration nor CYP3A4
@@ -226,13 +226,13 @@ def predictions(model: BodyModel = body_of, scaling: Scaling = scaled_clearance)
         rows[c].to_numpy(dtype=float, na_value=np.nan) for c in ("age_y", "weight_kg", "height_cm")
     )
     weeks = rows["gestational_age_wk"].to_numpy(dtype=float, na_value=np.nan)
-    weeks = np.where(np.isnan(weeks), TERM, weeks)
+    weeks = np.where(np.isnan(weeks), TERM_WEEKS, weeks)
     share = rows["sex"].map({"F": 1.0, "M": 0.0}).to_numpy(dtype=float, na_value=np.nan)
     child = mean_of_sexes(model, np.where(np.isnan(share), 0.5, share), age, weight, height_cm, weeks)
     for name, drug in drugs().items():
         mine = (rows["drug"] == name).to_numpy(dtype=bool)
         height = adult_height(drug.female_share)
-        one = [np.array([v]) for v in (drug.female_share, drug.age, drug.weight, height, TERM)]
+        one = [np.array([v]) for v in (drug.female_share, drug.age, drug.weight, height, TERM_WEEKS)]
         adult = mean_of_sexes(model, one[0], one[1], one[2], one[3], one[4])
         part = Body(**{f.name: getattr(child, f.name)[mine] for f in fields(Body)})
         predicted[mine] = scaling(drug, part, adult) / part.weight

@@ -10,7 +10,7 @@ Run by hand (``scripts/maintenance/build_survey_model.py``); only summaries leav
    inside a group (width 0.2), of the rows that have both.
 4. People by sex, group and five-year band of age (sum of survey weights).
 
-Creatinine below 12 and haematocrit below 1 year, which the survey does not have, follow :data:`REFERENCE`.
+Creatinine below 12 and haematocrit below 1 year, which the survey does not have, follow ``survey_reference.tsv``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from pharmtwin import units
 from pharmtwin.body.equations import Floats
 from pharmtwin.body.survey import (
     GROUPS,
@@ -35,7 +36,9 @@ from pharmtwin.body.survey import (
     read_groups,
     working,
 )
+from pharmtwin.facts import fact_table
 from pharmtwin.files import write_text
+from pharmtwin.units import DAYS_PER_YEAR
 
 NHANES = "nhanes_2013_2018_httk_mecdt.csv"
 SURVEY = "NHANES {years} (CDC/NCHS, public domain; rows of CRAN httk 2.7.4), MEC weights; curation.survey_model"
@@ -47,11 +50,11 @@ FIRST = {"height": 0.0, "weight": 0.0, "creatinine": 12.5, "haematocrit": 1.25} 
 BANDS = np.append(np.arange(0.0, 76.0, 5.0), 80.0)
 RACE = {"Non-Hispanic White": "WHITE", "Non-Hispanic Black": "BLACK", "Mexican American": "HISPANIC",
         "Other Hispanic": "HISPANIC", "Other": "OTHER"}  # fmt: skip
-#: people a year of age against the band 75-80, which the extract of the survey does not tell
-OLDER = ((80.0, 85.0, 0.69), (85.0, 90.0, 0.45), (90.0, 95.0, 0.22))
-CENSUS = "times the band 75-80 as in the US population of 2016 (Census Bureau); background knowledge, not checked"
 MEAN_WIDTH, TAIL_WIDTH, GROUP_WIDTH = 0.1, 0.3, 0.2
 
+#: facts for where the survey has nobody
+REFERENCE = "physiology/survey_reference.tsv"
+CENSUS = "times the band 75-80 as in the US population of 2016 (Census Bureau); background knowledge, not checked"
 BOER = (
     "Boer 2010 doi:10.1007/s00467-010-1533-y: 55, 22, 20 umol/L on day 1, in month 2, to month 7; curve between: own; "
     "spread of the survey at 12.5 y"
@@ -60,29 +63,46 @@ POTTEL = (
     "0.0270 mg/dL/y x age + 0.2329 mg/dL: Pottel 2008 doi:10.1007/s00467-008-1046-0 (coefficients: background "
     "knowledge, not checked; it meets the survey at 12 y to 4 %); spread of the survey at 12.5 y"
 )
-DALLMAN = "Dallman 1977, table of normal haematological values in children (as reprinted in Nathan and Oski 1998)"
-SD_CREATININE = 0.175  # of the logarithm: the survey at 12.5 years
+BOER_DAYS, POTTEL_YEARS = (0.0, 1.0, 3.0, 7.0, 14.0, 28.0, 46.0, 213.0), (2.0, 4.0, 6.0, 8.0, 10.0, 11.5)
+
+
+def _facts(quantity: str) -> pd.DataFrame:
+    """Rows of one quantity of ``survey_reference.tsv``; raises KeyError if there are none."""
+    table = fact_table(REFERENCE)
+    rows = table[table["quantity"] == quantity]
+    if rows.empty:
+        raise KeyError(f"{REFERENCE} has no {quantity}")
+    return rows
+
+
+def _fact(quantity: str) -> float:
+    return float(_facts(quantity)["value"].iloc[0])
 
 
 def _boer(age_d: float) -> float:
-    """Median creatinine (mg/dL) to the seventh month: logarithm linear in log(1 + age in days) to day 46."""
-    fall = min(np.log1p(age_d) / np.log1p(46.0), 1.0)
-    late = np.clip((age_d - 46.0) / (213.0 - 46.0), 0.0, 1.0)
-    return float(np.exp(np.log(55) * (1 - fall) + fall * np.log(22)) * (20 / 22) ** late / 88.42)
+    """Median creatinine (mg/dL) to the seventh month: logarithm linear in log(1 + age in days) to the second month."""
+    (_, settled, last), (birth, second, late) = _facts("creatinine_infant")[["at", "value"]].to_numpy(dtype=float).T
+    fall = min(np.log1p(age_d) / np.log1p(settled), 1.0)
+    rest = np.clip((age_d - settled) / (last - settled), 0.0, 1.0)
+    fallen = np.exp(np.log(birth) * (1 - fall) + fall * np.log(second)) * (late / second) ** rest
+    return units.convert(float(fallen), "creatinine", "umol/L", "mg/dL")
 
 
-#: quantity -> (age in years, median, sd on the working scale, source), where the survey has nobody
-REFERENCE: dict[str, list[tuple[float, float, float, str]]] = {
-    "creatinine": [
-        *((d / 365.25, _boer(d), SD_CREATININE, BOER) for d in (0.0, 1.0, 3.0, 7.0, 14.0, 28.0, 46.0, 213.0)),
-        *((a, 0.0270 * a + 0.2329, SD_CREATININE, POTTEL) for a in (2.0, 4.0, 6.0, 8.0, 10.0, 11.5)),
-    ],
-    "haematocrit": [
-        (d / 365.25, mean / 100, (mean - low) / 200, DALLMAN)
-        for d, mean, low in ((0, 51, 42), (2, 56, 45), (7, 54, 42), (14, 51, 39), (30, 43, 31), (61, 35, 28),
-                             (137, 35, 29), (300, 36, 33))
-    ],
-}  # fmt: skip
+def reference_points(quantity: str) -> list[tuple[float, float, float, str]]:
+    """(age in years, median, sd on the working scale, source) where the survey has nobody; else none."""
+    if quantity == "creatinine":
+        sd, slope, at_birth = (_fact(f"creatinine_{n}") for n in ("log_sd", "child_slope", "child_intercept"))
+        return [
+            *((d / DAYS_PER_YEAR, _boer(d), sd, BOER) for d in BOER_DAYS),
+            *((a, slope * a + at_birth, sd, POTTEL) for a in POTTEL_YEARS),
+        ]
+    if quantity == "haematocrit":
+        mean, low = _facts("haematocrit_mean"), _facts("haematocrit_low")
+        return [
+            (d / DAYS_PER_YEAR, m / 100, (m - x) / 200, str(cited))
+            for d, m, x, cited in zip(mean["at"], mean["value"], low["value"], mean["source"], strict=True)
+        ]
+    return []
 
 
 def read_nhanes(path: Path, cycles: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -148,7 +168,7 @@ def curves_table(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     out: list[list[object]] = []
     for quantity in QUANTITIES:
         for sex in SEXES:
-            for young, median, sd, cited in REFERENCE.get(quantity, []):
+            for young, median, sd, cited in reference_points(quantity):
                 centre = np.log(median) if quantity == "creatinine" else median
                 out.append([quantity, sex, round(young, 4), *np.round(centre + sd * SCORES, 4), units[quantity], cited])
             part = rows[(rows["sex"] == sex) & rows[quantity].notna()]
@@ -222,6 +242,7 @@ def _correlation(a: Floats, b: Floats, k: Floats) -> float:
 
 def ages_table(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """Table ``ages``: sex group age_from_y age_to_y people_per_year unit source."""
+    older = _facts("people_over_75_to_80")[["at", "to", "value"]].to_numpy(dtype=float)
     out: list[list[object]] = []
     for sex in SEXES:
         for group in GROUPS:
@@ -230,7 +251,7 @@ def ages_table(rows: pd.DataFrame, source: str) -> pd.DataFrame:
             yearly = people / np.diff(BANDS)
             for low, high, n in zip(BANDS, BANDS[1:], yearly):
                 out.append([sex, group, low, high, round(n), "people/y", source])
-            for low, high, factor in OLDER:
+            for low, high, factor in older:
                 out.append([sex, group, low, high, round(yearly[-1] * factor), "people/y", CENSUS])
     return pd.DataFrame(out, columns=["sex", "group", "age_from_y", "age_to_y", "people_per_year", "unit", "source"])
 
@@ -259,7 +280,7 @@ def growth_table(folder: Path) -> pd.DataFrame:
         "WHO": "WHO Child Growth Standards 2006 (growthcleanr)",
         "CDC": "CDC growth charts 2000 (growthcleanr)",
     }
-    month = 365.25 / 12
+    month = DAYS_PER_YEAR / 12
     ages = {
         "WHO": sorted({7 * k for k in range(14)} | {round(month * k) for k in range(3, 37)}),
         "CDC": [731, *(int(month * (k + 0.5)) for k in range(24, 240)), 7305],

@@ -14,11 +14,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pharmtwin.core.anatomy import COMPARTMENTS, TISSUES
 from pharmtwin.core.assembly import enzyme_facts, liver_density
 from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
 from pharmtwin.core.partition import Compound as Substance
 from pharmtwin.core.partition import Partition, partition, reference_haematocrit
-from pharmtwin.core.whole_body import COMPARTMENTS, TISSUES
 from pharmtwin.drugs.schema import Compound, Path, Quantity
 from pharmtwin.drugs.system import Part, System, site, symbol
 from pharmtwin.facts import fact_table

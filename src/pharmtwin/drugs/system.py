@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pharmtwin.core.whole_body import N_TRANSIT, PORTAL, TISSUES
+from pharmtwin.core.anatomy import PORTAL, TISSUES
+from pharmtwin.core.whole_body import N_TRANSIT
 from pharmtwin.drugs.schema import Compound, Drug, Path
 from pharmtwin.model.description import Model, Module, compose
 from pharmtwin.model.library import (

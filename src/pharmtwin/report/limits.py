@@ -8,7 +8,7 @@ from typing import Any
 from pharmtwin.report.blocks import Block, Bullets, Cell, Paragraph, Section, Table
 from pharmtwin.report.genome_calls import NO_CALL, top_rows
 from pharmtwin.report.inputs import ReportInputs
-from pharmtwin.report.quantities import UNUSED
+from pharmtwin.report.quantities import ALIKE, UNUSED
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import count, plural, without_folders
 
@@ -16,7 +16,6 @@ BADGES = {"error": "bad", "warning": "warn", "note": "note"}
 SEVERITIES = ("error", "warning", "note")
 MAX_FINDINGS = 100
 MEASURED_BLOOD = ("albumin_g_l", "agp_g_l", "haematocrit")
-ALIKE = 0.005
 
 
 def findings_section(inputs: ReportInputs) -> Section:

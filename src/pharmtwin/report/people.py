@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pharmtwin.core.ages import PRETERM_WEEKS
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.words import plain, plural
+from pharmtwin.units import DAYS_PER_YEAR
 
 CHILDREN, ADULTS, NO_AGE = "under 18 years", "adults", "age not stated"
 ADULT = 18.0
 #: upper end (years) and name of the stages of life of ICH E11(R1); the old apart
-STAGES = ((28 / 365.25, "newborn"), (2.0, "infant"), (12.0, "child"), (ADULT, "adolescent"), (65.0, "adult"))
+STAGES = ((28 / DAYS_PER_YEAR, "newborn"), (2.0, "infant"), (12.0, "child"), (ADULT, "adolescent"), (65.0, "adult"))
 OLD = "65 and over"
-PRETERM_WK = 37.0
 
 
 def in_order() -> list[str]:
@@ -36,7 +37,7 @@ def age_groups(inputs: ReportInputs) -> pd.Series:
 def stages(inputs: ReportInputs) -> pd.Series:
     """Twin -> stage of life, ``newborn, preterm`` where birth was before 37 weeks."""
     early = inputs.numeric_covariate("gestational_age")
-    preterm = early[0].reindex(inputs.twins) < PRETERM_WK if early is not None else pd.Series(False, inputs.twins)
+    preterm = early[0].reindex(inputs.twins) < PRETERM_WEEKS if early is not None else pd.Series(False, inputs.twins)
 
     def stage(twin: str, age: float) -> str:
         if pd.isna(age):
@@ -50,7 +51,7 @@ def stages(inputs: ReportInputs) -> pd.Series:
 def age_words(years: float) -> str:
     """``2 days``, ``8 months``, ``5 years``: an age in the unit of its stage of life."""
     if years < STAGES[0][0]:
-        return plural(round(years * 365.25), "day")
+        return plural(round(years * DAYS_PER_YEAR), "day")
     return plural(round(years * 12), "month") if years < STAGES[1][0] else f"{plain(years)} years"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pharmtwin.core.anatomy import PORTAL
 from pharmtwin.report.blocks import Block, Cell, Paragraph, Section, Table
 from pharmtwin.report.genome_calls import text_of
 from pharmtwin.report.genome_warnings import SAID
@@ -15,8 +16,8 @@ from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.limits import BADGES, SEVERITIES
 from pharmtwin.report.people import conditions_of
 from pharmtwin.report.quantities import (
+    ALIKE,
     COVARIATES,
-    PORTAL,
     QUANTITIES,
     UNUSED,
     conditions,
@@ -39,7 +40,6 @@ STAGED = "conditions.gfr_from_stage"
 TYPICAL_GFR = "body.gfr_typical"
 #: findings that say what a value was taken for, or that it was not used
 HOW = ("body.imputed", TYPICAL_GFR, "kidney.", "conditions.gfr", "conditions.creatinine")
-ALIKE = 0.005  # relative difference that is not shown
 NAMED = 5
 IMPUTED = re.compile(r"imputed as ([\d.e+-]+) ")
 ML_MIN = 1000 / 60  # mL/min per L/h

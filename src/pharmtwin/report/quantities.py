@@ -44,6 +44,9 @@ QUANTITIES = {
 #: quantities that are computed and reach no prediction
 UNUSED = ("gastric_emptying_time", "intestinal_transit_time")
 
+#: a relative difference that is not shown
+ALIKE = 0.005
+
 ORGANS = {
     "venous": "venous blood",
     "arterial": "arterial blood",
@@ -51,9 +54,6 @@ ORGANS = {
     "adipose": "fat",
 }
 FLOWS = {"liver": "liver, hepatic artery only", "lung": "lung (all of cardiac output)"}
-
-#: organs whose blood goes to the liver; those of core.whole_body, which the report does not load (a test compares)
-PORTAL = ("gut", "pancreas", "spleen")
 
 TRANSPORTER = re.compile(r"^(OCT|OAT|OATP|SLC|P-gp|BCRP|MRP|MATE|ABC|NTCP|ENT)", re.IGNORECASE)
 GENE_PRODUCTS = {"SLCO1B1": "OATP1B1 (SLCO1B1)"}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pharmtwin.core.anatomy import TISSUES
 from pharmtwin.core.assembly import between_subject, typical_individual, typical_uncertainty
 from pharmtwin.core.drug import Drug
-from pharmtwin.core.whole_body import INDIVIDUAL, TISSUES, whole_body
+from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.facts import fact_table
 from pharmtwin.tables import records
 

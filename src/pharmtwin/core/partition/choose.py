@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pharmtwin.core.anatomy import BLOOD
 from pharmtwin.core.partition import method_berezhkovskiy as be
 from pharmtwin.core.partition import method_pk_sim as ps
 from pharmtwin.core.partition import method_poulin_theil as pt
@@ -13,7 +14,6 @@ from pharmtwin.core.partition import method_schmitt as sc
 from pharmtwin.core.partition.composition import COMPOSITIONS, Composition, missing_columns, tissue_composition
 from pharmtwin.core.partition.compound import Compound
 
-BLOOD = ("venous", "arterial")
 _CALL: dict[str, tuple[Callable[[Compound, Composition | None], dict[str, float]], tuple[str, ...]]] = {
     "rodgers_rowland": (rr.rodgers_rowland, rr.COLUMNS),
     "poulin_theil": (pt.poulin_theil, pt.COLUMNS),
