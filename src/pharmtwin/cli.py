@@ -132,6 +132,34 @@ def cohort(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def drug(arguments: argparse.Namespace) -> int:
+    """Check drug files, say what the model makes of them; 1 on errors."""
+    from pharmtwin.drugs.command import main as run
+
+    return run([arguments.action, *arguments.files])
+
+
+def fit(argv: Sequence[str]) -> int:
+    """Estimate what the qualification plan names for a drug; 1 if one could not be fitted."""
+    from pharmtwin.qualification.fit_command import main as run
+
+    return run(argv)
+
+
+def qualify(argv: Sequence[str]) -> int:
+    """Simulate published studies with the drug library, and judge."""
+    from pharmtwin.qualification.command import main as run
+
+    return run(argv)
+
+
+#: commands that read their own arguments
+OWN = {
+    "fit": (fit, "estimate a drug's values on its building set, as resources/qualification/plan.yaml says"),
+    "qualify": (qualify, "simulate published studies with the drug library: tables and figures of accuracy"),
+}
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line: every sub-command names its function as ``run``."""
     top = argparse.ArgumentParser(prog="pharmtwin", description="Patient-specific pharmacological digital twins.")
@@ -190,6 +218,14 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", required=True, metavar="TSV")
     sub.set_defaults(run=cohort)
 
+    sub = commands.add_parser("drug", help="check drug files of schema 2: what is missing, inconsistent, off by a unit")
+    sub.add_argument("action", choices=["check"])
+    sub.add_argument("files", nargs="+", metavar="FILE", help="a .yaml file, or the name of a shipped drug")
+    sub.set_defaults(run=drug)
+
+    for name, (_, words) in OWN.items():
+        commands.add_parser(name, help=words)
+
     sub = commands.add_parser("verify", help="hash a run's outputs again; with a second manifest, compare two runs")
     sub.add_argument("manifest", help="results/<study>/manifest.json")
     sub.add_argument("other", nargs="?", help="manifest of another run of the same study")
@@ -199,9 +235,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code. A reader that goes away (``| head``) ends the command without a word."""
-    arguments = parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = int(arguments.run(arguments))
+        if given and given[0] in OWN:
+            code = OWN[given[0]][0](given[1:])
+        else:
+            arguments = parser().parse_args(given)
+            code = int(arguments.run(arguments))
         sys.stdout.flush()
         return code
     except BrokenPipeError:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pharmtwin.engine.run import Dose
 from pharmtwin.model.description import Model, Module, Parameter, compose
-from pharmtwin.model.library import MODULES, Names
+from pharmtwin.model.library import MODULES, Names, WallPath
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -37,6 +37,7 @@ BOUNDS = {
     "Kd": (0.01, 100.0), "NS": (0.01, 30.0), "R0": (0.001, 10.0), "Kss": (0.001, 10.0), "kint": (0.001, 5.0),
     "Cu": (0.001, 10.0), "k": (0.01, 20.0), "early": (0.001, 1.0), "film": (0.01, 100.0), "Cs": (0.05, 5000.0),
     "seeds": (0.05, 60.0), "villi": (1e-4, 0.14), "share": (0.001, 1.0), "CLperm": (0.05, 100.0),
+    "CL": (0.1, 1000.0), "yield": (1e-4, 0.1),  # a tenth: the product may be ten times as heavy as its parent
 }  # fmt: skip
 #: what a covariate can change within a run, by head of the name
 COVARIATES = ("V", "Q", "GFR", "f", "fu", "B", "kdeg", "CLint", "Vmax", "MTT", "ka", "PS", "Cu")
@@ -92,6 +93,16 @@ class _Plan:
     #: enzyme or transporter -> kinds of inhibition of the first compound by the perpetrator
     inhibition: dict[str, tuple[str, ...]]
     perpetrator: str
+    #: the liver is ``two_state_liver``, with an uptake transporter of this name in it (empty: none)
+    two_state: bool
+    uptake: str
+    #: inhibitors (by suffix) of the uptake and of the path UGT1A1, by kind
+    kinds: dict[str, tuple[str, ...]]
+
+    @property
+    def product(self) -> str | None:
+        """What the first compound may be metabolised to."""
+        return "inh" if "inh" in self.compounds else None
 
 
 def _plan(b: _Builder) -> _Plan:
@@ -101,7 +112,9 @@ def _plan(b: _Builder) -> _Plan:
     second = b.maybe(0.4)
     # without a second compound, comedication at a given level (a parameter) may inhibit
     perpetrator = "inh" if second else "given" if b.maybe(0.4) else ""
-    transporter = "OATP1B1" if "liver" in permeable and b.maybe(0.5) else ""
+    two_state = "liver" in permeable and b.maybe(0.5)
+    transporter = "OATP1B1" if "liver" in permeable and not two_state and b.maybe(0.5) else ""
+    uptake = "OATP1B3_sinus" if two_state and b.maybe(0.7) else ""
     inhibition: dict[str, tuple[str, ...]] = {}
     if perpetrator:
         kinds: tuple[tuple[str, ...], ...] = (
@@ -114,7 +127,10 @@ def _plan(b: _Builder) -> _Plan:
         if transporter and b.maybe(0.6):
             inhibition[transporter] = ("competitive",)
     compounds = ("", "inh") if second else ("",)
-    return _Plan(systemic, portal, permeable, enzymes, compounds, transporter, inhibition, perpetrator)
+    by = {k: (perpetrator,) if perpetrator and b.maybe(0.5) else () for k in ("competitive", "uncompetitive")}
+    return _Plan(
+        systemic, portal, permeable, enzymes, compounds, transporter, inhibition, perpetrator, two_state, uptake, by
+    )
 
 
 def _organs(b: _Builder, plan: _Plan, compound: str) -> None:
@@ -125,7 +141,9 @@ def _organs(b: _Builder, plan: _Plan, compound: str) -> None:
     for organ in (*plan.systemic, *plan.portal):
         kind = "permeability_limited_organ" if organ in plan.permeable else "perfusion_limited_organ"
         b.add(kind, organ, outflow=hepatic if organ in plan.portal else "venous", **common)
-    if "liver" in plan.permeable:
+    if plan.two_state:
+        b.add("two_state_liver", plan.portal, shares_blood=bool(compound), **common)
+    elif "liver" in plan.permeable:
         inhibited = not compound and plan.transporter in plan.inhibition
         b.add(
             "permeability_limited_organ",
@@ -163,6 +181,9 @@ def _gut(b: _Builder, plan: _Plan, compound: str, into: str, adam: bool) -> None
     options = {"form": form, "stages": stages, "travels": stages > 0 and b.maybe(0.3), "compound": compound}
     if not adam or "gut" not in plan.portal:
         b.add("cat_absorption", into=into, **options)
+        if "gut" in plan.portal and plan.enzymes:
+            b.add("unbound_tissue", "gut", mass="Cu_gut_mg", molar="Cu_gut", compound=compound)
+            b.add("wall_from_tissue", plan.enzymes, compound=compound)
         return
     enzymes = tuple(e for e in plan.enzymes if b.maybe(0.6))
     efflux = ("Pgp",) if b.maybe(0.5) else ()
@@ -173,9 +194,14 @@ def _gut(b: _Builder, plan: _Plan, compound: str, into: str, adam: bool) -> None
             b.add("enzyme_turnover", f"{site}_gut", inactivated_by=acting, concentration=f"Cu_wall_{site}")
     gut_blood = "A_gut_blood" if "gut" in plan.permeable else "A_gut"
     liver = "A_liver_blood" if "liver" in plan.permeable else "A_liver"
+    paths: tuple[WallPath, ...] = ()
+    if enzymes and b.maybe(0.5):
+        formed = plan.product if not compound and b.maybe(0.7) else None
+        paths = (WallPath("more_gut", enzymes[0], b.maybe(0.5), False, formed, liver),)
     b.add(
         "adam_absorption",
         enzymes=enzymes,
+        paths=paths,
         efflux=efflux,
         acts_on=plan.enzymes,
         perfused=b.maybe(0.7),
@@ -185,11 +211,14 @@ def _gut(b: _Builder, plan: _Plan, compound: str, into: str, adam: bool) -> None
     )
 
 
-def _binding(b: _Builder, compound: str) -> None:
+def _binding(b: _Builder, plan: _Plan, compound: str) -> None:
     b.add("molar_mass", compound=compound)
     b.add("linear_plasma_binding" if b.maybe(0.7) else "saturable_plasma_binding", compound=compound)
     b.add("unbound_plasma", compound=compound)
-    b.add("unbound_tissue", "liver", compound=compound)
+    if not plan.two_state:
+        b.add("unbound_tissue", "liver", compound=compound)
+        if b.maybe(0.3):
+            b.add("unbound_outflow", compound=compound)
     if b.maybe(0.25):
         b.add("target_binding_qss", compound=compound, route="local" if b.maybe(0.3) else "")
         b.observables += [Names(compound)("C_target"), Names(compound)("R_target")]
@@ -205,6 +234,16 @@ def _elimination(b: _Builder, plan: _Plan, compound: str) -> None:
             b.add("linear_metabolism", f"{enzyme}_linear", compound=compound, **linear)
     if b.maybe(0.6):
         b.add("linear_metabolism", "other", compound=compound)
+    acting = tuple(k for k, by in plan.kinds.items() if by)
+    if b.maybe(0.5):
+        _sites(b, plan, "UGT1A1", "Cu")
+        options = {"saturable": b.maybe(0.5), "inhibited": acting, "compound": compound}
+        product = plan.product if not compound and b.maybe(0.7) else None
+        b.add("metabolic_path", "glucuronide", enzyme="UGT1A1", product=product, **options)
+    if plan.uptake:
+        _sites(b, plan, plan.uptake, "Cu_sinus")
+        ends = {"source": "A_liver_blood", "target": "A_liver", "concentration": "Cu_sinus"}
+        b.add("active_transport", plan.uptake, saturable=b.maybe(0.5), inhibited=acting, compound=compound, **ends)
     renal = {"filtration": b.maybe(0.6), "secretion": "kidney" in plan.systemic and b.maybe(0.5)}
     if any(renal.values()):
         b.add("excreted", compound=compound)
@@ -220,6 +259,18 @@ def _elimination(b: _Builder, plan: _Plan, compound: str) -> None:
         b.observables.append(Names(compound)("AUC"))
 
 
+def _sites(b: _Builder, plan: _Plan, site: str, concentration: str) -> None:
+    """An enzyme or transporter with its inhibition, for all compounds, where the first of them needs it."""
+    if site in {m.name for m in b.modules}:
+        return
+    if b.maybe(0.5):
+        b.add("constant_enzyme", site)
+    else:
+        b.add("enzyme_turnover", site, inactivated_by=("",), concentration=concentration)
+    if any(plan.kinds.values()):
+        b.add("inhibition", site, of=plan.compounds, concentration=concentration, **plan.kinds)
+
+
 def _enzymes(b: _Builder, plan: _Plan) -> None:
     acting = (*plan.compounds, *(["given"] if plan.perpetrator == "given" else []))
     for enzyme in plan.enzymes:
@@ -228,7 +279,10 @@ def _enzymes(b: _Builder, plan: _Plan) -> None:
         b.add("enzyme_turnover", enzyme, inactivated_by=inactivators, induced_by=inducers)
         b.observables.append(f"E_{enzyme}")
     if plan.perpetrator == "given":
-        levels = (Parameter(n, "umol/L", "unbound level of a comedication") for n in ("Cu_given", "Cu_plasma_given"))
+        levels = (
+            Parameter(n, "umol/L", "unbound level of a comedication")
+            for n in ("Cu_given", "Cu_plasma_given", "Cu_sinus_given")
+        )
         b.modules.append(Module("comedication", parameters=tuple(levels)))
     for target, kinds in plan.inhibition.items():
         site = "Cu_plasma" if target == plan.transporter else "Cu"
@@ -244,8 +298,10 @@ def _bounds(name: str) -> tuple[float, float]:
 
 
 def _balanced(values: dict[str, float], plan: _Plan) -> dict[str, float]:
-    """Cardiac output is the sum of all branches; the slow process of a depot is the slow one."""
+    """Cardiac output is the sum of all branches; a depot's slow process is the slow one; a liver holds its blood."""
     slow = {n: min(v, values[n.replace("kslow", "kfast")]) for n, v in values.items() if n.startswith("kslow_")}
+    if plan.two_state:
+        slow["V_liver_blood"] = min(values["V_liver_blood"], 0.5 * values["V_liver"])
     return values | slow | {"Q_lung": sum(values[f"Q_{o}"] for o in (*plan.systemic, *plan.portal, "liver"))}
 
 
@@ -297,7 +353,7 @@ def random_assembly(rng: Rng) -> Assembly:
     steps: tuple[Callable[[str], None], ...] = (
         lambda c: _organs(b, plan, c),
         lambda c: _input(b, plan, c),
-        lambda c: _binding(b, c),
+        lambda c: _binding(b, plan, c),
         lambda c: _elimination(b, plan, c),
     )
     for compound in plan.compounds:

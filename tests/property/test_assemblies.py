@@ -59,7 +59,8 @@ def test_parameters_span_three_decades() -> None:
     for case in cases():
         for name, value in zip(case.model.parameter_names, case.parameters[0]):
             drawn.setdefault(name, []).append(value)
-    wide = {n: max(v) / min(v) for n, v in drawn.items() if len(v) > 60 and n != "Q_lung"}
+    # of 100 draws over three decades one name in 3,000 spans less than a factor of 500, of 60 draws one in 80
+    wide = {n: max(v) / min(v) for n, v in drawn.items() if len(v) > 100 and n != "Q_lung"}
     confined = ("B", "MW", "Kp_scale")
     narrow = {n for n, ratio in wide.items() if ratio < 500 and not n.startswith(confined)}
     assert len(wide) > 20 and not narrow, narrow

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pharmtwin.curation.static_ddi import _dose_mg, _score, guest_limit, within_guest
+from pharmtwin.curation.static_ddi import _dose_mg, _score
 from pharmtwin.ddi import static_basic as basic
 from pharmtwin.ddi.decision import NO, OPEN, YES, decision_table
 from pharmtwin.ddi.static_basic import FDA_2020, Perpetrator
@@ -32,6 +32,7 @@ from pharmtwin.ddi.static_mechanistic import (
     genotype_ratio,
     physiology,
 )
+from pharmtwin.evaluation.metrics import guest_limit, within_guest
 
 BODY = Physiology(97.0, 18.0, {"CYP3A4": 0.0193, "CYP2D6": 0.0099}, {"CYP3A4": 0.03})
 ITS_BODY = replace(BODY, hepatic_blood_flow_l_per_h=1.616 * 60)  # ddir writes the liver's flow as 1.616 L/min

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pharmtwin.drugs.command import main
 from pharmtwin.drugs.read import DrugFileError, check_drug, read_drug
 
 GOOD = """\
@@ -46,7 +47,7 @@ compounds:
       fu_p: {value: 0.3, unit: "1", source: test}
       B_P: {value: 0.8, unit: "1", source: test}
 absorption:
-  model: cat
+  model: adam
   Peff: {value: 4.0, unit: 1e-4 cm/s, source: test}
 formulations:
   tablet: {release: weibull, t50: {value: 0.3, unit: h, source: test}, shape: {value: 1.0, unit: "1", source: test}}
@@ -73,7 +74,7 @@ def test_a_good_file_is_read_whole_without_a_word(tmp_path: Path) -> None:
     assert not other.saturable and other.matures_as == "CYP3A4" and other.enzyme == ""
     assert parent.transport[0].direction == "efflux" and parent.acts_on[0].values["KI"].value == 0.2
     assert drug.compound("hydroxyexamplol").kind == "neutral" and drug.formulations["tablet"].release == "weibull"
-    assert drug.absorption_model == "cat" and drug.absorption["Peff"].value == 4.0
+    assert drug.absorption_model == "adam" and drug.absorption["Peff"].value == 4.0
     with pytest.raises(KeyError, match="examplol"):
         drug.compound("nothing")
 
@@ -95,7 +96,7 @@ def test_a_good_file_is_read_whole_without_a_word(tmp_path: Path) -> None:
         ("enzyme: CYP2D6", "enzyme:", "drug.enzyme", "no enzyme is named"),
         ("mechanism: inactivation", "mechanism: blocks", "drug.word", "competitive"),
         ("        KI: {value: 0.2, unit: umol/L, source: test}\n", "", "drug.missing", "half that rate"),
-        ("model: cat", "model: magic", "drug.word", "first_order"),
+        ("model: adam", "model: magic", "drug.word", "first_order"),
         ("shape: {value: 1.0", "slope: {value: 1.0", "drug.missing", "Weibull shape"),
         ("where: gut,", "where: toe,", "drug.word", "liver, gut, kidney"),
         ("CL: {value: 3", "Vmax: {value: 3", "drug.kinetics", "Vmax and Km"),
@@ -115,10 +116,71 @@ def test_every_mistake_is_said_at_its_line(tmp_path: Path, old: str, new: str, r
 
 
 def test_all_mistakes_come_at_once_and_stop_the_reading(tmp_path: Path) -> None:
-    text = GOOD.replace("value: 300.0", "value: x").replace("model: cat", "model: y").replace("Km:", "km:")
+    text = GOOD.replace("value: 300.0", "value: x").replace("model: adam", "model: y").replace("Km:", "km:")
     path = write(tmp_path, text)
     with pytest.raises(DrugFileError) as error:
         read_drug(str(path))
     assert all(rule in str(error.value) for rule in ("drug.number", "drug.word", "drug.unknown_key", "drug.kinetics"))
     with pytest.raises(FileNotFoundError):
         read_drug("unobtainium")
+
+
+def finding(folder: Path, old: str, new: str) -> list[str]:
+    """Rules (with severity) of what is said after one change of the good file."""
+    assert old in GOOD
+    _, findings = check_drug(write(folder, GOOD.replace(old, new, 1)))
+    return [f"{x.severity} {x.rule}" for x in findings]
+
+
+def test_what_does_not_go_together_is_said(tmp_path: Path) -> None:
+    carried = "where: gut, direction: efflux"
+    assert finding(tmp_path, "model: adam", "model: cat") == ["error drug.wall"]
+    assert finding(tmp_path, "model: adam", "model: auto") == []
+    assert "error drug.missing" in finding(tmp_path, "  Peff: {value: 4.0, unit: 1e-4 cm/s, source: test}\n", "")
+    assert finding(tmp_path, carried, "where: liver, direction: uptake") == ["error drug.liver"]
+    assert finding(tmp_path, carried, "where: kidney, direction: efflux") == ["error drug.word"]
+    assert finding(tmp_path, carried, "where: kidney, direction: secretion") == []
+    permeable = "    liver: {model: permeability_limited}\n    binding:\n"
+    assert finding(tmp_path, "    binding:\n", permeable) == ["error drug.missing"]
+    assert finding(tmp_path, "path: other, ", "path: hydroxylation, ") == ["error drug.twice"]
+    assert finding(tmp_path, 'B_P: {value: 0.9, unit: "1", source: test}\n', "\n") == ["note drug.computed"]
+    transit = "release: transit, MTT: {value: 1, unit: h, source: test}"
+    assert finding(tmp_path, "release: weibull", transit) == ["error drug.release"]
+    particles = "{release: particles, particle_radius: {value: 5, unit: um, source: test}"
+    assert finding(tmp_path, "{release: weibull", particles) == ["error drug.missing"]
+
+
+def test_molecules_that_the_tables_lack_are_named(tmp_path: Path) -> None:
+    assert finding(tmp_path, "enzyme: CYP2D6", "enzyme: CYP9Z9") == ["warning drug.content"] * 2  # liver and gut
+    assert finding(tmp_path, "- target: CYP2D6", "- target: CYP2D66") == ["warning drug.content"]
+
+
+def test_kinetics_are_stated_for_tissues_that_have_them(tmp_path: Path) -> None:
+    stated = "CLint_liver: {value: 50, unit: L/h, source: test}"
+    assert finding(tmp_path, stated, f"{stated}, where: [liver, gut]") == ["error drug.word"]
+    assert finding(tmp_path, stated, "CLint_kidney: {value: 5, unit: L/h, source: test}") == []
+    whole = "Vmax_liver: {value: 50, unit: umol/h, source: test}"
+    assert finding(tmp_path, stated, whole) == ["error drug.kinetics"]
+    assert finding(tmp_path, stated, f"{whole}, Km: {{value: 5, unit: umol/L, source: test}}") == []
+
+
+def test_saturable_binding_must_agree_with_the_unbound_fraction(tmp_path: Path) -> None:
+    two = (
+        "sites: {{value: {}, unit: umol/L, source: t}}\n      Kd: {{value: 2.0, unit: umol/L, source: t}}\n      fu_p:"
+    )
+    assert finding(tmp_path, "fu_p:", two.format(18.0)) == []
+    assert finding(tmp_path, "fu_p:", two.format(30.0)) == ["error drug.binding"]
+    one = "Kd: {value: 2.0, unit: umol/L, source: test}\n      fu_p:"
+    assert finding(tmp_path, "fu_p:", one) == ["error drug.missing"]
+
+
+def test_the_command_says_what_the_file_makes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = write(tmp_path, GOOD)
+    assert main(["check", str(good)]) == 0
+    said = capsys.readouterr().out
+    assert "absorption adam, dosage form tablet (released)" in said
+    assert "CYP2D6: hydroxylation, hydroxylation_gut -> hydroxyexamplol" in said
+    assert "P-gp: efflux, gut" in said and "no errors; 0 warnings, 0 notes" in said
+    bad = write(tmp_path, GOOD.replace("unit: g/mol", "unit: kDa", 1))
+    assert main(["check", str(bad)]) == 1 and "error: " in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "absent.yaml")]) == 1 and "no drug file" in capsys.readouterr().err

@@ -7,56 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from drug_fixture import LONG, compound, drug_maker, path, quantity
+from drug_fixture import man as reference_man
 
-from pharmtwin.body.physiology import physiology, reference_twins
 from pharmtwin.drugs.parameters import enzyme_amount, parameter_values, parameter_vector
-from pharmtwin.drugs.read import read_drug
-from pharmtwin.drugs.schema import Drug
 from pharmtwin.drugs.system import System, build
 from pharmtwin.engine.run import Dose, pack, simulate
 from pharmtwin.model.balance import total_mass
 
-LONG = 3000.0  # h: everything linear is gone by then
-
-
-def quantity(value: float, unit: str) -> dict[str, Any]:
-    return {"value": value, "unit": unit, "source": "test"}
-
-
-def compound(**more: Any) -> dict[str, Any]:
-    return {
-        "physicochemistry": {"MW": quantity(300.0, "g/mol"), "logP": quantity(1.5, "1")},
-        "binding": {"fu_p": quantity(0.2, "1"), "B_P": quantity(1.0, "1")},
-        **more,
-    }
-
-
-def path(clearance: float, enzyme: str = "", **more: Any) -> dict[str, Any]:
-    """A linear path of the liver, of an enzyme (uL/min/pmol) or of none (L/h)."""
-    name = "CLint_enzyme" if enzyme else "CLint_liver"
-    unit = "uL/min/pmol" if enzyme else "L/h"
-    return {"path": more.pop("name", enzyme or "rest"), "enzyme": enzyme, name: quantity(clearance, unit), **more}
-
 
 @pytest.fixture
 def drug(tmp_path: Path) -> Any:
-    def make(name: str, **compounds: dict[str, Any]) -> Drug:
-        absorption = {"model": "transit", "MTT": quantity(0.5, "h"), "F_a": quantity(1.0, "1")}
-        raw = {"schema": 2, "name": name, "compounds": compounds, "absorption": absorption}
-        file = tmp_path / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
-        return read_drug(str(file))
-
-    return make
+    return drug_maker(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def man() -> dict[str, float]:
-    """The reference man without filtration, so that the liver is the only way out."""
-    table = physiology(reference_twins())
-    man = table[table["twin_id"] == "population_M"].set_index("quantity")["value"]
-    return dict(man) | {"GFR": 0.0}
+    return reference_man()
 
 
 def auc(system: System, vectors: list[np.ndarray], doses: list[list[Dose]], end: float = LONG) -> np.ndarray:

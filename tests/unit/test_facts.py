@@ -13,17 +13,21 @@ import yaml
 
 from pharmtwin.core.drug import WORDS
 from pharmtwin.curation import versions
+from pharmtwin.drugs.read import check_drug
 from pharmtwin.facts import RESOURCES
 
 ROOT = RESOURCES.parent
 TABLES = sorted(
     p.relative_to(RESOURCES).as_posix() for p in RESOURCES.rglob("*.tsv") if not p.name.startswith("versions")
 )
-DRUGS = sorted((RESOURCES / "drugs").glob("*.yaml"))
+DRUGS = sorted((RESOURCES / "drugs").rglob("*.yaml"))
 #: words that fill the cell but name no source
 NO_SOURCE = {"", "-", "?", "x", "none", "na", "n/a", "nan", "todo", "tbd", "placeholder", "unknown"}
 #: tables whose rows are sourced through a row of another table: table -> (shared column, other table)
-SOURCED_THROUGH = {"observed/paroxetine_profiles.tsv": ("profile", "observed/paroxetine_groups.tsv")}
+SOURCED_THROUGH = {
+    "observed/paroxetine_profiles.tsv": ("profile", "observed/paroxetine_groups.tsv"),
+    "observed/pediatric_clearance_profile_points.tsv": ("profile", "observed/pediatric_clearance_profiles.tsv"),
+}
 
 
 def table(name: str) -> pd.DataFrame:
@@ -109,7 +113,12 @@ def _without_value(frame: pd.DataFrame, i: int) -> bool:
 
 @pytest.mark.parametrize("path", DRUGS, ids=lambda p: p.stem)
 def test_every_drug_value_has_a_unit_and_a_source(path: Path) -> None:
-    found = list(values(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if raw["schema"] == 2:
+        errors = [f.message() for f in check_drug(path)[1] if f.severity == "error"]
+        assert not errors, "\n".join(errors)
+        return
+    found = list(values(raw))
     assert found
     words = [where for where, v in found if isinstance(v.get("value"), str)]
     assert set(words) <= set(WORDS)

@@ -191,8 +191,8 @@ def test_food_and_acid_suppression_change_what_they_should() -> None:
 def test_enzymes_without_their_own_distribution_take_that_of_cyp3a4() -> None:
     values = intestine_parameters(gut(), ("CYP3A4", "CYP2C9", "Pgp"))
     assert values["share_CYP2C9_2"] == values["share_CYP3A4_2"] != values["share_Pgp_2"]
-    with pytest.raises(KeyError, match="BCRP"):
-        intestine_parameters(gut(), ("BCRP",))
+    with pytest.raises(KeyError, match="XYZ1"):
+        intestine_parameters(gut(), ("XYZ1",))
 
 
 # ---------------------------------------------------------------- choice

@@ -73,7 +73,7 @@ def test_code_of_the_body_stage_never_touches_the_genome(project: Project) -> No
 
 
 def test_a_drug_value_reruns_what_reads_it(project: Project) -> None:
-    drug = project.folder / "resources/drugs/paroxetine.yaml"
+    drug = project.folder / "resources/drugs/twin/paroxetine.yaml"
     drug.write_text(drug.read_text(encoding="utf-8").replace("value: 0.05,", "value: 0.06,", 1), encoding="utf-8")
     planned = project.planned()
     assert {"fit", "sensitivity", "published", "population"} <= planned

@@ -80,14 +80,18 @@ class Drug:
         return self.formulations[name]
 
 
+#: drug files of the twin workflow (schema 1)
+FOLDER = RESOURCES / "drugs" / "twin"
+
+
 def drug_path(name: str, base: Path = Path(".")) -> Path:
-    """Path of a drug file: a path ending in .yaml, or a name in ``resources/drugs``."""
-    return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{name}.yaml"
+    """Path of a drug file: a path ending in .yaml, or a name in ``resources/drugs/twin``."""
+    return base / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
 
 
 def known_drugs() -> list[str]:
-    """Names of the drugs that ship in ``resources/drugs``."""
-    return sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
+    """Names of the drugs that ship for the twin workflow (the library of schema 2: ``drugs.read``)."""
+    return sorted(p.stem for p in FOLDER.glob("*.yaml"))
 
 
 def _is_number(value: Any) -> bool:
@@ -130,6 +134,11 @@ def load_drug(name: str, base: Path = Path(".")) -> Drug:
     if not path.exists():
         raise FileNotFoundError(f"no drug file {name}; shipped drugs: {', '.join(known_drugs())}")
     raw = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
+    if raw.get("schema") == 2:
+        raise DrugFileError(
+            f"{path}: schema 2, a file for `pharmtwin qualify` and systems of drugs; the twin workflow reads schema 1 "
+            f"({', '.join(known_drugs())})"
+        )
     problems: list[str] = []
     values = {}
     for key, unit in REQUIRED.items():

@@ -122,14 +122,19 @@ def gut(state: str = "fasted", *, acid_suppressed: bool = False, gastric_pH: flo
 def intestine_parameters(of: Gut, sites: Sequence[str] = ()) -> dict[str, float]:
     """Values of ``intestine(sites)``; enzymes without a distribution of their own take that of CYP3A4.
 
-    The segments of P-gp are those of ``Pgp``; another transporter must be in the table (KeyError names it).
+    Names are compared without underscores: the segments of P-gp, as ``P_gp`` or ``Pgp``, are those of ``Pgp``. A
+    transporter must be in the table (KeyError names it).
     """
     values = {"k_empty": of.k_empty, "k_transit": of.k_transit, "k_colon": of.k_colon}
     values |= {f"V_fluid_{s}": x for s, x in of.fluid.items()}
     values |= {f"V_ent_{i}": of.V_ent / 7.0 for i in SMALL_BOWEL}
     values |= {f"villi_{i}": x for i, x in of.villi.items()}
     for site in sites:
-        like = "CYP3A4" if site not in of.shares and site.startswith(("CYP", "UGT")) else site
+        like = site.replace("_", "")
+        if like not in of.shares and like.startswith(("CYP", "UGT")):
+            like = "CYP3A4"
+        if like not in of.shares:
+            raise KeyError(f"{TABLE} has no share_{like}: how {site} is distributed along the bowel")
         values |= {f"share_{site}_{i}": x for i, x in of.shares[like].items()}
     return values
 

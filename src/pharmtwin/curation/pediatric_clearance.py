@@ -9,7 +9,8 @@ Per route, for a drug with adult clearance CL (mL/min of the reference adult) an
 * other: in proportion to weight^0.75.
 
 Facts stand in ``observed/pediatric_clearance.tsv`` (children), ``..._adults.tsv`` (their reference) and
-``..._drugs.tsv`` (shares, binding). The body comes in as a function, so that another one can be put in its place.
+``..._drugs.tsv`` (shares, binding); adults' drawn curves in ``pediatric_clearance_profiles``. The body comes in as a
+function, so that another one can be put in its place.
 Criteria and how values were chosen: docs/pediatric-clearance.md.
 """
 
@@ -48,6 +49,7 @@ TARGET_GMFE, TARGET_WITHIN_2, FEWEST = 1.30, 0.95, 10
 BANDS = ((0.0, 1 / 12, "birth-1 month"), (1 / 12, 1.0, "1-12 months"), (1.0, 2.0, "1-2 y"), (2.0, 6.0, "2-6 y"),
          (6.0, 12.0, "6-12 y"), (12.0, 18.0, "12-18 y"))  # fmt: skip
 PRETERM = "preterm"
+GROUPS = ("GFR", "CYP3A4")
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,13 @@ class Drug:
     female_share: float
 
 
-def drugs() -> dict[str, Drug]:
+def drugs(studies: pd.DataFrame | None = None) -> dict[str, Drug]:
     """Drugs by name; the adult reference is the mean over the studies used, each weighted by its n.
 
-    Raises ValueError if the shares of a drug do not sum to 1 or it has no adult study.
+    ``studies``: another table of adult studies, of the same columns. Raises ValueError if the shares of a drug do not
+    sum to 1 or it has no adult study.
     """
-    studies = fact_table(ADULTS)
+    studies = fact_table(ADULTS) if studies is None else studies
     studies = studies[studies["used"] == "yes"]
     out = {}
     for _, row in fact_table(DRUGS).iterrows():
@@ -213,15 +216,21 @@ def adult_height(female_share: float) -> float:
 Scaling = Callable[[Drug, Body, Body], Floats]
 
 
-def predictions(model: BodyModel = body_of, scaling: Scaling = scaled_clearance) -> pd.DataFrame:
-    """The children's values that are used, with ``predicted`` (mL/min/kg), ``ratio`` (predicted/observed), ``flow``
-    (hepatic blood flow, mL/min/kg) and ``band``.
+@dataclass(frozen=True)
+class Pair:
+    """The children of one drug and its reference adult: row numbers in the table, bodies."""
 
-    Order of the table; raises ValueError if one cannot be predicted.
-    """
+    drug: Drug
+    rows: NDArray[np.int_]
+    child: Body
+    adult: Body
+
+
+def prepared(model: BodyModel = body_of, facts: dict[str, Drug] | None = None) -> tuple[pd.DataFrame, list[Pair]]:
+    """The children's values that are used, with ``flow`` (hepatic blood flow, mL/min/kg) and ``band``, and the bodies
+    of each drug. Order of the table; ``facts``: other adult facts than those of :func:`drugs`."""
     table = fact_table(CHILDREN)
     rows = table[table["used"] == "yes"].reset_index(drop=True)
-    predicted = np.full(len(rows), np.nan)
     age, weight, height_cm = (
         rows[c].to_numpy(dtype=float, na_value=np.nan) for c in ("age_y", "weight_kg", "height_cm")
     )
@@ -229,19 +238,33 @@ def predictions(model: BodyModel = body_of, scaling: Scaling = scaled_clearance)
     weeks = np.where(np.isnan(weeks), TERM_WEEKS, weeks)
     share = rows["sex"].map({"F": 1.0, "M": 0.0}).to_numpy(dtype=float, na_value=np.nan)
     child = mean_of_sexes(model, np.where(np.isnan(share), 0.5, share), age, weight, height_cm, weeks)
-    for name, drug in drugs().items():
-        mine = (rows["drug"] == name).to_numpy(dtype=bool)
+    rows["flow"] = child.hepatic_flow / child.weight
+    rows["band"] = [band(a, w) for a, w in zip(age, weeks)]
+    pairs = []
+    for name, drug in (facts or drugs()).items():
+        mine = np.flatnonzero((rows["drug"] == name).to_numpy(dtype=bool))
         height = adult_height(drug.female_share)
         one = [np.array([v]) for v in (drug.female_share, drug.age, drug.weight, height, TERM_WEEKS)]
         adult = mean_of_sexes(model, one[0], one[1], one[2], one[3], one[4])
-        part = Body(**{f.name: getattr(child, f.name)[mine] for f in fields(Body)})
-        predicted[mine] = scaling(drug, part, adult) / part.weight
+        pairs.append(Pair(drug, mine, Body(**{f.name: getattr(child, f.name)[mine] for f in fields(Body)}), adult))
+    return rows, pairs
+
+
+def predictions(
+    model: BodyModel = body_of, scaling: Scaling = scaled_clearance, facts: dict[str, Drug] | None = None
+) -> pd.DataFrame:
+    """The values of :func:`prepared` with ``predicted`` (mL/min/kg) and ``ratio`` (predicted/observed).
+
+    Raises ValueError if one cannot be predicted.
+    """
+    rows, pairs = prepared(model, facts)
+    predicted = np.full(len(rows), np.nan)
+    for pair in pairs:
+        predicted[pair.rows] = scaling(pair.drug, pair.child, pair.adult) / pair.child.weight
     if not np.isfinite(predicted).all():
         raise ValueError(f"not predicted: rows {rows.loc[~np.isfinite(predicted), 'id'].tolist()} of {CHILDREN}")
     rows["predicted"] = predicted
     rows["ratio"] = predicted / rows["CL_mL_min_kg"].to_numpy(dtype=float)
-    rows["flow"] = child.hepatic_flow / child.weight
-    rows["band"] = [band(a, w) for a, w in zip(age, weeks)]
     return rows
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,10 @@ from pharmtwin.body.flows import HEPATIC, cardiac_output, flow_fractions
 from pharmtwin.body.ontogeny import ontogeny_sources
 from pharmtwin.body.reference import reference
 from pharmtwin.curation.pediatric_clearance import (
+    ADULTS,
     BANDS,
     CHILDREN,
+    GROUPS,
     PRETERM,
     RESAMPLES,
     SEED,
@@ -43,6 +44,9 @@ from pharmtwin.curation.pediatric_clearance_choice import (
     gmfe_of,
     leave_one_drug_out,
 )
+from pharmtwin.curation.pediatric_clearance_infants import as_modelled, table_rows
+from pharmtwin.curation.pediatric_clearance_picture import picture
+from pharmtwin.curation.pediatric_clearance_profiles import exposures
 from pharmtwin.evaluation.metrics import Estimate
 from pharmtwin.facts import RESOURCES, fact_table
 from pharmtwin.files import write_text
@@ -51,17 +55,10 @@ from pharmtwin.tables import records
 PAGE = RESOURCES.parent / "docs" / "pediatric-clearance.md"
 PICTURE = PAGE.with_suffix(".svg")
 BEGIN, END = "<!-- written by pediatric_clearance.py: begin -->", "<!-- written by pediatric_clearance.py: end -->"
-GROUPS = ("GFR", "CYP3A4")
 PEER = {"GFR": "1.26, 97 % (39 values)", "CYP3A4": "1.25, 97 % (39 AUCs)"}
 LEFT_OUT_BY_THE_PEER = "Goresky 1987"
 #: rows of the table that the second search added or made usable (134: its age was found)
 SECOND_SEARCH_FROM, FOUND_LATER = 149, 134
-
-SIDE, GAP, TOP = 330, 60, 64
-LOWEST, HIGHEST = 0.5, 60.0
-#: told apart by colour-blind readers too (Okabe & Ito 2008)
-COLOURS = {"amikacin": "#0072B2", "vancomycin": "#E69F00", "gentamicin": "#56B4E9", "alfentanil": "#009E73",
-           "sufentanil": "#CC79A7", "fentanyl": "#D55E00", "midazolam": "#000000"}  # fmt: skip
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -90,7 +87,9 @@ def verdicts(rows: pd.DataFrame) -> str:
     out = []
     for group in GROUPS:
         j = judge_rows(rows[rows["group"] == group])
-        out.append([group, *_figures(j), j.verdict])
+        n, studies, _, *rest = _figures(j)
+        exact = f"{j.gmfe.value:.3f} ({j.gmfe.lo95:.2f}-{j.gmfe.hi95:.2f})"  # rounded to two digits it may hide a miss
+        out.append([group, n, studies, exact, *rest, j.verdict])
     return _table(["group", *FIGURES, f"GMFE <= {TARGET_GMFE:.2f} and >= {100 * TARGET_WITHIN_2:.0f} %"], out)
 
 
@@ -182,6 +181,7 @@ def what_if() -> str:
         ("as judged", base),
         (f"size alone: weight^{SIZE_POWER:g}", predictions(scaling=size_alone)),
         ("the values of the first search alone, today's adults", first_search(base)),
+        *((f"adult references: {name}", predictions(facts=drugs(table))) for name, table in other_adults().items()),
         (f"without {LEFT_OUT_BY_THE_PEER} (the peer left it out)", base[base["study"] != LEFT_OUT_BY_THE_PEER]),
         *((f"CYP3A4 by {name} instead of {default}", predictions(_body(curve=name))) for name in others),
         ("MPPGL 30.4 mg/g at every age (leeder_2022)", predictions(_body(protein="leeder_2022"))),
@@ -193,6 +193,25 @@ def what_if() -> str:
         cells = [judge_rows(rows[rows["group"] == group]) for group in GROUPS]
         out.append([name, *(f"{j.gmfe.value:.2f}, {100 * j.within_2.value:.0f} %, {j.bias.value:.2f}" for j in cells)])
     return _table(["choice", *(f"{group}: GMFE, 2-fold, bias" for group in GROUPS)], out)
+
+
+def other_adults() -> dict[str, pd.DataFrame]:
+    """Other tables of adult studies, by name: what was found before, and what single decisions would change."""
+    table = fact_table(ADULTS)
+    profile = table["unit"].astype("string").fillna("").str.endswith("by its profile")
+    drawn = exposures().groupby("study")["clearance"].mean()
+
+    def with_profile(study: str) -> pd.DataFrame:
+        mine = table["study"] == study
+        changed = {"used": "yes", "CL_mL_min_kg": float(drawn[study])}
+        return table.assign(**{name: table[name].mask(mine, value) for name, value in changed.items()})
+
+    return {
+        "of the first two searches": table[table["search"].astype(str) != "3"],
+        "printed clearances alone": table[~profile],
+        "Walker 1979 (amikacin) by its profile": with_profile("Walker 1979"),
+        "Allonen 1981 (midazolam) by its profile": with_profile("Allonen 1981"),
+    }
 
 
 def _body(**choices: Any) -> BodyModel:
@@ -230,6 +249,28 @@ def values(rows: pd.DataFrame) -> str:
     return _table(head, out)
 
 
+def adults(used: bool) -> str:
+    """The adult studies that make the references, or those that do not, with the reason."""
+    table = fact_table(ADULTS)
+    rows = table[table["used"] == ("yes" if used else "no")].astype("string").fillna("")
+    if used:
+        out = [[str(r.drug), str(r.study), str(r.n), f"{r.value} {r.unit}", str(r.CL_mL_min_kg)] for r in records(rows)]
+        return _table(["drug", "study", "n", "as found", "mL/min/kg"], out)
+    out = [[str(r.drug), str(r.study), str(r.n), f"{r.value} {r.unit}".strip(), str(r.reason)] for r in records(rows)]
+    return _table(["drug", "study", "n", "clearance", "why not"], out)
+
+
+def drawn_curves() -> str:
+    """Clearances by the drawn curves of adults, beside the printed ones where there are any."""
+    out = []
+    for r in records(exposures()):
+        printed = "" if pd.isna(r.printed) else f"{float(r.printed):.4g} {r.unit_printed}"
+        unseen = f"{100 * float(r.before):.0f} %, {100 * float(r.after):.0f} %"
+        note = "" if pd.isna(r.note) else str(r.note)
+        out.append([str(r.drug), str(r.study), str(r.role), f"{float(r.clearance):.2f}", printed, unseen, note])
+    return _table(["drug", "study", "role", "by profile, mL/min/kg", "printed", "AUC before, after", "note"], out)
+
+
 def not_used() -> str:
     """Every value that was found and is not used, with the reason."""
     table = fact_table(CHILDREN)
@@ -265,58 +306,27 @@ def report() -> tuple[str, str]:
         "**If one choice were another** (told so that the reader sees what matters; nothing was chosen by it)",
         what_if(),
         f"**Observed above what our liver's blood flow allows** (mL/min/kg): {above_the_flow(rows) or 'none'}.",
+        "**Infants of 1-12 months, CYP3A4 drugs: which single element would have to be wrong, and by what factor** "
+        "(factor that takes predicted/observed to 1 on the geometric mean; number of values in brackets)",
+        _table(*table_rows()),
+        "As the body has them, medians: hepatic flow {flow:.0f} mL/min/kg, {flow_ratio:.2f} of the adult's; CYP3A4 of "
+        "the whole liver per kg {content_ratio:.2f}; unbound fraction of drugs bound by AGP {unbound_ratio:.2f}".format(
+            **as_modelled()
+        ),
+        "## Adult references",
+        adults(used=True),
+        "**Clearance by drawn curves**: those that count (reference), those compared with a printed clearance (check), "
+        "those refused",
+        drawn_curves(),
         "## Values used",
         "Clearance in mL/min/kg of plasma; * weight is the median for age.",
         values(rows),
         "## Values not used",
         not_used(),
+        "## Adult studies not used",
+        adults(used=False),
     ]
     return "\n\n".join(parts), picture(rows)
-
-
-def _position(value: float) -> float:
-    return float(SIDE * (np.log(value) - np.log(LOWEST)) / (np.log(HIGHEST) - np.log(LOWEST)))
-
-
-def picture(rows: pd.DataFrame) -> str:
-    """Predicted against observed on logarithmic axes, one panel a group, with the lines of 1 and of 2-fold."""
-    width, height = len(GROUPS) * (SIDE + GAP) + GAP, TOP + SIDE + GAP
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="sans-serif" font-size="11">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{GAP}" y="18" font-size="14">Children\'s clearance, predicted against observed (mL/min/kg)</text>',
-    ]
-    for i, (drug, colour) in enumerate(COLOURS.items()):
-        x = GAP + 110 * i
-        out.append(f'<circle cx="{x}" cy="36" r="5" fill="{colour}"/><text x="{x + 9}" y="40">{drug}</text>')
-    for i, group in enumerate(GROUPS):
-        part = rows[rows["group"] == group]
-        out.append(f'<g transform="translate({GAP + i * (SIDE + GAP)},{TOP})">{_panel(group, part)}</g>')
-    return "\n".join([*out, "</svg>"]) + "\n"
-
-
-def _panel(group: str, rows: pd.DataFrame) -> str:
-    out = [f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="#999"/>']
-    for fold, dash in ((0.5, "4 4"), (1.0, "none"), (2.0, "4 4")):
-        low, high = max(LOWEST, LOWEST / fold), min(HIGHEST, HIGHEST / fold)
-        ends = [f'{a}="{v:.1f}"' for a, v in zip(
-            ("x1", "y1", "x2", "y2"),
-            (_position(low), SIDE - _position(low * fold), _position(high), SIDE - _position(high * fold)),
-        )]  # fmt: skip
-        out.append(f'<line {" ".join(ends)} stroke="#777" stroke-dasharray="{dash}"/>')
-    for tick in (0.5, 1, 2, 5, 10, 20, 50):
-        at = _position(tick)
-        out.append(f'<text x="{at:.1f}" y="{SIDE + 14}" text-anchor="middle">{tick:g}</text>')
-        out.append(f'<text x="-5" y="{SIDE - at + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for r in records(rows):
-        x, y = _position(float(r.CL_mL_min_kg)), SIDE - _position(float(r.predicted))
-        label = escape(f"{r.drug}, {r.study}, {r.label}, {float(r.age_y):.2g} y")
-        out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[str(r.drug)]}" fill-opacity="0.7">'
-                   f"<title>{label}</title></circle>")  # fmt: skip
-    out.append(f'<text x="{SIDE / 2:g}" y="{SIDE + 32}" text-anchor="middle">observed; {group} drugs</text>')
-    out.append(f'<text transform="translate(-32,{SIDE / 2:g}) rotate(-90)" text-anchor="middle">predicted</text>')
-    return "".join(out)
 
 
 def written(page: str, text: str) -> str:

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
 from pharmtwin.ddi.decision import decision_table
 from pharmtwin.ddi.static_basic import FDA_2020
 from pharmtwin.ddi.static_inputs import Draws, perpetrator_names, perpetrators, regimens, victim, victim_names
 from pharmtwin.ddi.static_mechanistic import Physiology, auc_ratio, physiology
-from pharmtwin.evaluation.metrics import afe, gmfe, inside, share_within
+from pharmtwin.evaluation.metrics import afe, gmfe, inside, share_within, within_guest
 
 DRAWS, SEED = 2000, 20261121
 BEGIN, END = "<!-- written by scripts/maintenance/static_ddi.py -->", "<!-- end of what is written -->"
@@ -29,24 +28,6 @@ METABOLITES = ("3-Hydroxyquinidine", "9-Hydroxyrisperidone", "Dextrorphan", "(E)
 NORMAL_SCORE = 2.0  # activity score of the normal metabolisers whom fm describes
 #: phenotype words of the table as activity scores; "fast" metabolisers and intermediate ones of unknown score have none
 PHENOTYPES = {"PM": 0.0, "NM": NORMAL_SCORE}
-
-
-def guest_limit(observed: ArrayLike, delta: float = 1.0) -> NDArray[np.float64]:
-    """Fold limit of Guest 2011 (doi:10.1124/dmd.110.036103) at an observed ratio, shape of ``observed``.
-
-    ``L = (delta + 2 (x - 1)) / x`` with x the ratio or its inverse, whichever is above 1; ``delta`` 1 allows no
-    variability of a ratio of 1 (then L = 1 there), 1.25 allows 25 %. A prediction is inside within obs/L and obs L.
-    """
-    obs = np.asarray(observed, dtype=float)
-    x = np.maximum(obs, 1 / obs)
-    return np.asarray((delta + 2 * (x - 1)) / x)
-
-
-def within_guest(predicted: ArrayLike, observed: ArrayLike, delta: float = 1.0) -> NDArray[np.bool_]:
-    """Which predictions lie inside Guest's limits, these included."""
-    pred, obs = np.asarray(predicted, dtype=float), np.asarray(observed, dtype=float)
-    fold = np.maximum(pred / obs, obs / pred)
-    return np.asarray(fold <= guest_limit(obs, delta) * (1 + 1e-12))
 
 
 @dataclass(frozen=True)

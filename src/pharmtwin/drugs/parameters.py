@@ -1,142 +1,135 @@
-"""Parameter vector of a system of drugs in one person: drug files x body x genotype.
+"""Parameter vector of a system of drugs in one person: drug files x body x genotype x gut.
 
 Enzymes of the liver: abundance (pmol per mg of microsomal protein) x MPPGL x liver mass, with the person's content
 relative to the reference adult (``enzyme_<name>`` of table ``body``: maturation, age, conditions) and the genotype's
-activity f. Enzymes of the gut: amount of the whole small bowel. What a drug file does not tell is never filled in: a
-missing abundance or turnover raises KeyError.
+activity f. Enzymes of the gut: amount of the whole small bowel. What a file states for the reference man's organ
+(CLint_liver, Vmax_liver, PS, transport of the liver; CLint_kidney, secretion) goes with the person's organ over his.
+What a drug file does not tell is never filled in: a missing abundance or turnover raises KeyError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pharmtwin.core.anatomy import COMPARTMENTS, TISSUES
-from pharmtwin.core.assembly import enzyme_facts, liver_density
-from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
-from pharmtwin.core.partition import Compound as Substance
-from pharmtwin.core.partition import Partition, partition, reference_haematocrit
-from pharmtwin.drugs.schema import Compound, Path, Quantity
-from pharmtwin.drugs.system import Part, System, site, symbol
-from pharmtwin.facts import fact_table
+from pharmtwin.core.gut import Gut, gut, intestine_parameters
+from pharmtwin.drugs.absorption import absorption_values
+from pharmtwin.drugs.body import (
+    content,
+    distribution,
+    enzyme_amount,
+    plasma,
+    relative_content,
+    relative_kidney,
+    relative_liver,
+    sinusoids,
+)
+from pharmtwin.drugs.places import TISSUE, place_of, site, transports
+from pharmtwin.drugs.schema import Compound, Path, Quantity, Transport
+from pharmtwin.drugs.system import Part, System, path_name
 
 Floats = NDArray[np.float64]
 Body = Mapping[str, float]
 Names = Callable[[str], str]
 
-
-@lru_cache(maxsize=1)
-def _contents() -> dict[tuple[str, str, str], float]:
-    """(enzyme, tissue, quantity) -> default value of ``physiology/abundance.tsv``."""
-    table = fact_table("physiology/abundance.tsv")
-    table = table[table["default"] == 1]
-    keys = zip(table["molecule"].astype(str), table["tissue"].astype(str), table["quantity"].astype(str))
-    return dict(zip(keys, table["value"].astype(float)))
+__all__ = ["content", "distribution", "enzyme_amount", "parameter_values", "parameter_vector", "plasma"]
 
 
-def content(enzyme: str, tissue: str, quantity: str) -> float:
-    """Content or turnover of an enzyme in the reference adult; raises KeyError naming what the table lacks."""
-    found = _contents().get((enzyme, tissue, quantity))
-    if found is None:
-        raise KeyError(f"physiology/abundance.tsv has no {quantity} of {enzyme} in {tissue}")
-    return found
-
-
-def substance(compound: Compound) -> Substance:
-    """The compound as the partition methods see it."""
-    groups = ("acid",) * len(compound.acid_pKa) + ("base",) * len(compound.base_pKa)
-    pka = (*compound.acid_pKa, *compound.base_pKa)
-    fu, ratio = compound["binding.fu_p"], compound["binding.B_P"]
-    return Substance(compound["physicochemistry.logP"], pka, compound.kind, fu, ratio, groups)
-
-
-@lru_cache(maxsize=64)
-def _partition(chemistry: Substance, method: str) -> Partition:
-    return partition(chemistry, method)
-
-
-def distribution(compound: Compound) -> Partition:
-    """Tissue:plasma partition coefficients by the compound's method (``auto``: by its class), with its notes."""
-    return _partition(substance(compound), compound.partition)
-
-
-def plasma(compound: Compound, body: Body) -> tuple[float, float]:
-    """Unbound fraction and blood:plasma ratio in this person (the file's where no binding protein is named)."""
-    fu, ratio = compound["binding.fu_p"], compound["binding.B_P"]
-    if not compound.protein:
-        return fu, ratio
-    own = float(fraction_unbound(fu, compound.protein, {p: body[f"{p}_ratio"] for p in ("albumin", "AGP")}))
-    return own, float(blood_to_plasma(ratio, fu, own, body["haematocrit"], reference_haematocrit()))
-
-
-def enzyme_amount(enzyme: str, tissue: str, body: Body) -> float:
-    """Amount of an enzyme in a person's tissue (umol), of normal genotype."""
-    if tissue == "liver":
-        microsomes = enzyme_facts()["liver", "MPPGL"] * body["V_liver"] * liver_density() * 1e3  # mg
-        return content(enzyme, "liver", "abundance") * microsomes * 1e-6 * body.get(f"enzyme_{enzyme}", 1.0)
-    return content(enzyme, tissue, "amount") * 1e-3 * body.get(f"enzyme_{enzyme}_{tissue}", 1.0)
-
-
-def parameter_values(system: System, body: Body, activity: Mapping[str, float] | None = None) -> dict[str, float]:
+def parameter_values(
+    system: System, body: Body, activity: Mapping[str, float] | None = None, *, gut: Gut | None = None
+) -> dict[str, float]:
     """Values by name of every parameter of a system.
 
     Parameters
     ----------
-    body : quantities of table ``body`` of one person. activity : factor of the genotype by enzyme (1 where not given;
-        the same in liver and gut).
+    body : quantities of table ``body`` of one person. activity : factor of the genotype by enzyme or transporter (1
+        where not given; the same in every organ). gut : of ``core.gut.gut`` (fed or fasted, gastric pH); the fasted one
+        if not given.
 
     Raises
     ------
-    KeyError : a quantity that drug file, body or tables do not have.
+    KeyError : a quantity that drug file, body or tables do not have; an activity of something that handles no compound
+        of the system is of no effect and allowed.
     """
     values: dict[str, float] = {f"V_{c}": body[f"V_{c}"] for c in COMPARTMENTS}
     values |= {f"Q_{t}": body[f"Q_{t}"] for t in TISSUES}
-    values["GFR"] = body["GFR"]
-    for enzyme, tissue in system.enzymes:
-        values[f"f_{site(enzyme, tissue)}"] = (activity or {}).get(enzyme, 1.0)
-        values[f"kdeg_{site(enzyme, tissue)}"] = content(enzyme, tissue, "kdeg")
+    values |= {"GFR": body["GFR"], "V_liver_blood": sinusoids() * body["V_liver"]}
+    wanted = set(system.model.parameter_names)
+    for molecule, place in system.enzymes:
+        name = site(molecule, place)
+        values[f"f_{name}"] = (activity or {}).get(molecule, 1.0)
+        if f"kdeg_{name}" in wanted:
+            values[f"kdeg_{name}"] = content(molecule, TISSUE[place], "kdeg")
+    own = _fasted() if gut is None else gut
+    if any(part.absorption.lumen for part in system.parts):
+        walls = any(part.absorption.wall for part in system.parts)
+        values |= intestine_parameters(own, system.wall_sites if walls else ())
     for part in system.parts:
-        values |= _compound(part, body, system)
+        values |= _compound(part, body, system, own)
     return values
 
 
-def parameter_vector(system: System, body: Body, activity: Mapping[str, float] | None = None) -> Floats:
+def _fasted() -> Gut:
+    return gut("fasted")
+
+
+def parameter_vector(
+    system: System, body: Body, activity: Mapping[str, float] | None = None, *, gut: Gut | None = None
+) -> Floats:
     """:func:`parameter_values` in the order of the model; raises KeyError for a parameter without a value."""
-    values = parameter_values(system, body, activity)
+    values = parameter_values(system, body, activity, gut=gut)
     missing = [n for n in system.model.parameter_names if n not in values]
     if missing:
         raise KeyError(f"no value for {missing}")
     return np.array([values[n] for n in system.model.parameter_names], dtype=float)
 
 
-def _compound(part: Part, body: Body, system: System) -> dict[str, float]:
+def _compound(part: Part, body: Body, system: System, own: Gut) -> dict[str, float]:
     compound, drug = part.compound, part.drug
 
     def n(name: str) -> str:
         return f"{name}_{part.suffix}" if part.suffix else name
 
     fu, ratio = plasma(compound, body)
-    kp = distribution(compound).kp
-    out = {n(f"Kp_{t}"): kp[t] * fu / compound["binding.fu_p"] for t in TISSUES}
-    out |= {n("fu_p"): fu, n("B_P"): ratio, n("MW"): compound["physicochemistry.MW"]}
-    out[n("Kp_scale")] = compound.get("distribution.Kp_scale", 1.0)
-    if part.dosed:
-        names = {"MTT": "MTT", "F_a": "F_a", "ka": "ka"}
-        out |= {n(k): drug.absorption[v].value for k, v in names.items() if v in drug.absorption}
+    kp, file_fu = distribution(compound).kp, compound["binding.fu_p"]
+    scale = compound.get("distribution.Kp_scale", 1.0)
+    out = {n(f"Kp_{t}"): kp[t] * fu / file_fu for t in TISSUES}
+    out |= {n("fu_p"): fu, n("B_P"): ratio, n("MW"): compound["physicochemistry.MW"], n("Kp_scale"): scale}
+    out[n("GFR_fraction")] = compound.get("kidney.GFR_fraction", 1.0)
+    if "binding.sites" in compound.values:
+        out |= _saturable_binding(n, compound, fu)
+    if part.permeable:
+        out[n("PS_liver")] = compound["liver.PS"] * relative_liver(body)
+        out[n("fu_cell")] = compound.get("liver.fu_cell", file_fu / (kp["liver"] * scale))
+    if part.dosed and part.absorption.model:
+        out |= absorption_values(drug, part.absorption, own, part.suffix)
+    for route, depot in drug.depots.items() if part.dosed else ():
+        out |= {n(f"ka_{route}"): depot["ka"].value, n(f"F_{route}"): depot["F"].value}
     for path in compound.paths:
         for tissue in path.where:
             out |= _path(n, path, tissue, body)
+    for carried in transports(compound):
+        out |= _carried(n, carried, body, part.absorption.wall)
     for action in compound.acts_on:
-        for tissue in [t for e, t in system.enzymes if e == action.target]:
-            out |= _action(n, action.mechanism, action.values, site(action.target, tissue))
+        for molecule, place in system.enzymes:
+            if molecule == action.target:
+                out |= _action(n, action.mechanism, action.values, site(molecule, place))
     return out
 
 
+def _saturable_binding(n: Names, compound: Compound, fu: float) -> dict[str, float]:
+    """Sites and linear binding beside them; both follow the person's protein, as 1/fu - 1 does."""
+    file_bound, bound = 1.0 / compound["binding.fu_p"] - 1.0, 1.0 / fu - 1.0
+    protein = bound / file_bound if file_bound > 0 else 1.0
+    sites, Kd = compound["binding.sites"] * protein, compound["binding.Kd"]
+    return {n("Bmax_plasma"): sites, n("Kd_plasma"): Kd, n("NS_plasma"): max(bound - sites / Kd, 0.0)}
+
+
 def _path(n: Names, path: Path, tissue: str, body: Body) -> dict[str, float]:
-    name = symbol(path.name) if tissue == "liver" else f"{symbol(path.name)}_{tissue}"
+    name = path_name(path, tissue)
     v = {key: q.value for key, q in path.values.items()}
     out: dict[str, float] = {}
     if not path.enzyme:
@@ -147,8 +140,11 @@ def _path(n: Names, path: Path, tissue: str, body: Body) -> dict[str, float]:
         clearance = v["kcat"] * 60.0 * enzyme_amount(path.enzyme, tissue, body) / v["Km"]  # L/h
     elif "CLint_enzyme" in v:
         clearance = v["CLint_enzyme"] * 60.0 * enzyme_amount(path.enzyme, tissue, body)  # uL/min/pmol x umol = L/min
+    elif "CLint_kidney" in v:
+        clearance = v["CLint_kidney"] * relative_kidney(body)
     else:
-        clearance = v["CLint_liver"] * _relative_liver(path, body)
+        stated = v["CLint_liver"] if "CLint_liver" in v else v["Vmax_liver"] / v["Km"]
+        clearance = stated * relative_liver(body) * relative_content(path, body)
     if path.saturable:
         out |= {n(f"Vmax_{name}"): clearance * v["Km"], n(f"Km_{name}"): v["Km"]}
     else:
@@ -156,11 +152,16 @@ def _path(n: Names, path: Path, tissue: str, body: Body) -> dict[str, float]:
     return out
 
 
-def _relative_liver(path: Path, body: Body) -> float:
-    """A person's liver over the reference man's for a clearance that is stated for his; it follows the named enzyme."""
-    liver = body["V_liver"] * liver_density() / enzyme_facts()["liver", "reference_mass"]
-    follows = path.enzyme or path.matures_as
-    return liver * (body[f"enzyme_{follows}"] if follows else 1.0)
+def _carried(n: Names, carried: Transport, body: Body, wall: bool) -> dict[str, float]:
+    """Transport, with the person's organ over the reference adult's (the gut's is the same in everybody)."""
+    place = place_of(carried)
+    name = site(carried.transporter, place)
+    organ = {"liver": relative_liver, "kidney": relative_kidney}.get(TISSUE[place])
+    relative = (organ(body) if organ else 1.0) * body.get(f"enzyme_{carried.transporter}", 1.0)
+    v = {key: q.value * (relative if key in ("CL", "Vmax") else 1.0) for key, q in carried.values.items()}
+    if "Km" in v:
+        return {n(f"Vmax_{name}"): v["Vmax"], n(f"Km_{name}"): v["Km"]}
+    return {n(f"{'CLint' if wall and place == 'gut' else 'CL'}_{name}"): v["CL"]}
 
 
 def _action(n: Names, mechanism: str, values: Mapping[str, Quantity], target: str) -> dict[str, float]:

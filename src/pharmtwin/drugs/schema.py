@@ -16,6 +16,7 @@ KINDS = ("neutral", "acid", "base", "zwitterion")
 PLASMA_PROTEINS = ("albumin", "AGP", "lipoproteins")
 ABSORPTION_MODELS = ("auto", "transit", "first_order", "cat", "adam")
 RELEASES = ("solution", "weibull", "particles", "transit")
+LIVERS = ("well_stirred", "permeability_limited")
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Quantity:
 class Path:
     """One metabolic path of a compound.
 
-    enzyme : whose state drives it; empty for a path of no named enzyme. where : tissues it runs in (liver, gut).
+    enzyme : whose state drives it; empty for a path of no named enzyme. where : liver, gut, kidney.
     matures_as : the enzyme that a path without one follows in children and disease. product : compound that is formed.
-    values : as in ``fields.PATH``: kcat and Km, or CLint_enzyme, or CLint_liver; fraction that forms the product.
+    values : as in ``fields.PATH``: one of ``fields.KINETICS``, Km where it saturates; fraction that forms the product.
     """
 
     name: str
@@ -77,7 +78,11 @@ class Action:
 
 @dataclass(frozen=True)
 class Compound:
-    """One substance: parent or metabolite. values : quantity by ``section.name`` of ``fields.COMPOUND``."""
+    """One substance: parent or metabolite. values : quantity by ``section.name`` of ``fields.COMPOUND``.
+
+    partition : method of the partition coefficients. lysosomes : pH partition into lysosomes is added to them.
+    liver : one of :data:`LIVERS`.
+    """
 
     name: str
     kind: str
@@ -86,6 +91,8 @@ class Compound:
     values: Mapping[str, Quantity]
     protein: str = ""
     partition: str = "auto"
+    lysosomes: bool = False
+    liver: str = LIVERS[0]
     paths: tuple[Path, ...] = ()
     transport: tuple[Transport, ...] = ()
     acts_on: tuple[Action, ...] = ()
@@ -112,6 +119,7 @@ class Drug:
     """A drug file. The first compound is what is dosed.
 
     absorption : values as in ``fields.ABSORPTION``. absorption_model : one of :data:`ABSORPTION_MODELS`.
+    depots : values as in ``fields.DEPOT`` by route (``sc``, ``im``).
     """
 
     name: str
@@ -120,6 +128,7 @@ class Drug:
     absorption_model: str
     absorption: Mapping[str, Quantity] = field(default_factory=dict)
     formulations: Mapping[str, Formulation] = field(default_factory=dict)
+    depots: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
 
     @property
     def parent(self) -> Compound:

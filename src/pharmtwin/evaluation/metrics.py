@@ -67,6 +67,24 @@ def share_within(predicted: ArrayLike, observed: ArrayLike, fold: float) -> floa
     return float(np.mean(within_fold(predicted, observed, fold)))
 
 
+def guest_limit(observed: ArrayLike, delta: float = 1.0) -> Array:
+    """Fold limit of Guest 2011 (doi:10.1124/dmd.110.036103) at an observed ratio, shape of ``observed``.
+
+    ``L = (delta + 2 (x - 1)) / x`` with x the ratio or its inverse, whichever is above 1; ``delta`` 1 allows no
+    variability of a ratio of 1 (then L = 1 there), 1.25 allows 25 %. A prediction is inside within obs/L and obs L.
+    """
+    obs = np.asarray(observed, dtype=float)
+    x = np.maximum(obs, 1 / obs)
+    return np.asarray((delta + 2 * (x - 1)) / x)
+
+
+def within_guest(predicted: ArrayLike, observed: ArrayLike, delta: float = 1.0) -> NDArray[np.bool_]:
+    """Which predictions lie inside Guest's limits, these included."""
+    pred, obs = np.asarray(predicted, dtype=float), np.asarray(observed, dtype=float)
+    fold = np.maximum(pred / obs, obs / pred)
+    return np.asarray(fold <= guest_limit(obs, delta) * (1 + 1e-12))
+
+
 def inside(observed: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> NDArray[np.bool_]:
     """Which observations lie in their interval, limits included, shape (n,)."""
     obs = np.asarray(observed, dtype=float)

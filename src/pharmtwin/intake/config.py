@@ -141,8 +141,8 @@ def drug_name(config: Mapping[str, Any]) -> str:
 
 
 def available_drugs() -> list[str]:
-    """Names of the drug files in ``resources/drugs``."""
-    return sorted(p.stem for p in (facts.RESOURCES / "drugs").glob("*.yaml"))
+    """Names of the drug files in ``resources/drugs/twin``."""
+    return sorted(p.stem for p in (facts.RESOURCES / "drugs" / "twin").glob("*.yaml"))
 
 
 def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Places | None = None) -> list[Finding]:

@@ -24,6 +24,7 @@ from pharmtwin.core.partition.composition import (
     tissue_composition,
 )
 from pharmtwin.core.partition.compound import KINDS, Compound
+from pharmtwin.core.partition.lysosomes import lysosomal_kp
 from pharmtwin.core.partition.method_berezhkovskiy import berezhkovskiy
 from pharmtwin.core.partition.method_pk_sim import pk_sim
 from pharmtwin.core.partition.method_poulin_theil import poulin_theil
@@ -35,6 +36,7 @@ from pharmtwin.core.partition.method_rodgers_rowland import (
     unbound_partition,
 )
 from pharmtwin.core.partition.method_schmitt import schmitt
+from pharmtwin.core.partition.red_cells import blood_plasma_ratio, with_computed_ratio
 
 __all__ = [
     "AUTO",
@@ -51,7 +53,9 @@ __all__ = [
     "Partition",
     "affinity",
     "berezhkovskiy",
+    "blood_plasma_ratio",
     "compound_class",
+    "lysosomal_kp",
     "partition",
     "partition_findings",
     "pk_sim",
@@ -62,4 +66,5 @@ __all__ = [
     "tissue_composition",
     "unbound_partition",
     "vss",
+    "with_computed_ratio",
 ]

@@ -23,19 +23,20 @@ def schmitt(compound: Compound, composition: Composition | None = None) -> dict[
     """Kp (tissue:plasma, total concentrations, 1) by organ; composition ``unified`` unless given."""
     c = constants("schmitt")
     table = tissue_composition("unified") if composition is None else composition
+    return {organ: compound.fu_p * row_partition(compound, table[organ], c) for organ in ORGANS}
+
+
+def row_partition(compound: Compound, row: Mapping[str, float], c: Mapping[str, float]) -> float:
+    """Tissue (or blood cells) to unbound plasma of one row of the composition (1)."""
     membrane, octanol = 10.0 ** compound.membrane_affinity(), 10.0**compound.logP
     protein = protein_affinity(membrane, c)
     acidic = {0: 1.0, 1: c["cation_in_acidic"], -1: c["anion_in_acidic"]}
-    out: dict[str, float] = {}
-    for organ in ORGANS:
-        row = table[organ]
-        states = forms(compound, row["pH"])
-        total = sum(s.amount for s in states)
-        in_lipid = sum(s.amount * (c["ion_in_lipid"] if s.ionised else 1.0) for s in states) / total
-        in_acidic = sum(s.amount * acidic[(s.charge > 0) - (s.charge < 0)] for s in states) / total
-        lipids = octanol * in_lipid * row["f_nl"] + membrane * (row["f_np"] + in_acidic * row["f_ap"])
-        out[organ] = compound.fu_p * (row["f_water"] + lipids + protein * row["f_protein"])
-    return out
+    states = forms(compound, row["pH"])
+    total = sum(s.amount for s in states)
+    in_lipid = sum(s.amount * (c["ion_in_lipid"] if s.ionised else 1.0) for s in states) / total
+    in_acidic = sum(s.amount * acidic[(s.charge > 0) - (s.charge < 0)] for s in states) / total
+    lipids = octanol * in_lipid * row["f_nl"] + membrane * (row["f_np"] + in_acidic * row["f_ap"])
+    return row["f_water"] + lipids + protein * row["f_protein"]
 
 
 def protein_affinity(membrane: float, c: Mapping[str, float]) -> float:

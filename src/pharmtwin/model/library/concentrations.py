@@ -50,3 +50,37 @@ def unbound_plasma(*, compound: str = "") -> Module:
         ),
         needs=(Port(n("fu_p"), "1"), Port(n("C_plasma"), "mg/L"), Port(n("MW"), "g/mol")),
     )
+
+
+def unbound_outflow(organ: str = "liver", *, molar: str = "Cu_sinus", compound: str = "") -> Module:
+    """Unbound concentration in the blood that leaves an organ, fu_p E/B_P, as ``molar`` (umol/L) and ``<molar>_mg``.
+
+    For a perfusion-limited organ it is the unbound concentration of its tissue; a transporter in the membrane towards
+    blood sees it.
+    """
+    n = Names(compound)
+    fu, E, B_P, MW, mass = n("fu_p"), n(f"E_{organ}"), n("B_P"), n("MW"), n(f"{molar}_mg")
+    meaning = n.meaning(f"unbound concentration in the blood of {organ}")
+    return Module(
+        name=n(f"unbound_outflow_{organ}"),
+        definitions=(
+            Definition(mass, f"{fu}*{E}/{B_P}", "mg/L", meaning),
+            Definition(n(molar), f"1000*{mass}/{MW}", "umol/L", meaning),
+        ),
+        needs=(Port(fu, "1"), Port(B_P, "1"), Port(MW, "g/mol"), Port(E, "mg/L")),
+    )
+
+
+def wall_from_tissue(sites: tuple[str, ...], *, concentration: str = "Cu_gut", compound: str = "") -> Module:
+    """What enzymes and transporters of the gut wall see of a compound that has no enterocytes of its own.
+
+    Cu_wall_<site> is the unbound concentration of the gut organ (umol/L), through which everything swallowed or
+    circulating passes.
+    """
+    n = Names(compound)
+    Cu, meaning = n(concentration), n.meaning("unbound concentration in the gut organ, as the wall's {} sees it")
+    return Module(
+        name=n("seen_by_the_wall"),
+        definitions=tuple(Definition(n(f"Cu_wall_{s}"), Cu, "umol/L", meaning.format(s)) for s in sites),
+        needs=(Port(Cu, "umol/L"),),
+    )

@@ -8,6 +8,7 @@ concentration in the enterocyte, while metabolism and efflux see the unbound one
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from pharmtwin.model.description import Definition, Flux, Module, Parameter, State
@@ -18,6 +19,24 @@ from pharmtwin.model.library.naming import Names
 NOBODY: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
+@dataclass(frozen=True)
+class WallPath:
+    """One way of an enzyme or transporter in the wall.
+
+    name : of its parameters: Vmax_<name> and Km_<name>, or CLint_<name> far below saturation; account A_met_<name>.
+    site : the enzyme or transporter, whose state is E_<site>_gut. saturable : Michaelis-Menten kinetics.
+    pumps : efflux into the lumen instead of metabolism. product : suffix of the compound that is formed (None: none in
+    the system; its share is yield_<name>); product_into : state that takes it, with portal blood.
+    """
+
+    name: str
+    site: str
+    saturable: bool = True
+    pumps: bool = False
+    product: str | None = None
+    product_into: str = "A_liver"
+
+
 def adam_absorption(
     form: str = "solution",
     *,
@@ -25,6 +44,7 @@ def adam_absorption(
     travels: bool = False,
     enzymes: tuple[str, ...] = (),
     efflux: tuple[str, ...] = (),
+    paths: tuple[WallPath, ...] = (),
     acts_on: tuple[str, ...] = (),
     inhibited: Mapping[str, tuple[str, ...]] = NOBODY,
     by_segment: tuple[str, ...] = (),
@@ -48,8 +68,10 @@ def adam_absorption(
     enzymes : saturable metabolism f E share_i Vmax_<enzyme>_gut Cu_i/(Km_<enzyme>_gut + Cu_i), into one account
         A_met_<enzyme>_gut; E and f are those of ``enzyme_turnover("<enzyme>_gut")``.
     efflux : transporters that pump from enterocyte to lumen, by the same rate law (E_<transporter>_gut, f_...).
+    paths : the same said in full: several paths of one enzyme, linear ones, products. An entry of ``enzymes`` or
+        ``efflux`` is short for WallPath("<name>_gut", "<name>").
     acts_on : further enzymes and transporters that this compound inhibits, inactivates or induces. For them, and for
-        ``enzymes`` and ``efflux``, Cu_wall_<site> (umol/L) is the unbound enterocyte concentration weighted with the
+        the sites of all paths, Cu_wall_<site> (umol/L) is the unbound enterocyte concentration weighted with the
         site's shares: what ``enzyme_turnover`` and ``competitive_inhibition`` take as ``concentration``.
     inhibited : kinds of inhibition by enzyme or transporter; factors ``competitive_<site>_gut``, ``uncompetitive_...``.
     by_segment : sites whose enzyme and inhibition factors are those of each segment (``<site>_gut_<i>`` instead of
@@ -61,9 +83,15 @@ def adam_absorption(
     Raises
     ------
     ValueError : as for ``cat_absorption``; an unknown kind of inhibition; a site in ``inhibited`` or ``by_segment``
-        that is neither enzyme nor efflux.
+        that is neither enzyme nor efflux; a path whose product is the compound itself.
     """
-    sites = (*enzymes, *efflux)
+    ways = tuple(WallPath(f"{e}_gut", e) for e in enzymes)
+    ways += tuple(WallPath(f"{e}_gut", e, pumps=True) for e in efflux)
+    ways += paths
+    sites = tuple(dict.fromkeys(way.site for way in ways))
+    selves = [way.name for way in ways if way.product == compound]
+    if selves:
+        raise ValueError(f"paths {selves}: the product is the compound itself")
     for where, names in (("inhibited", inhibited), ("by_segment", by_segment)):
         strange = [s for s in names if s not in sites]
         if strange:
@@ -78,8 +106,8 @@ def adam_absorption(
     _wall(lumen, ent, n(into), n(gut_blood), perfused)
     for site in dict.fromkeys((*sites, *acts_on)):
         _weighted(lumen, site)
-    for site in sites:
-        _turnover(lumen, site, ent, site in efflux, inhibited.get(site, ()), site in by_segment)
+    for way in ways:
+        _way(lumen, way, ent, inhibited.get(way.site, ()), way.site in by_segment)
     return lumen.module("absorption", targets)
 
 
@@ -124,26 +152,46 @@ def _weighted(lumen: Lumen, site: str) -> None:
     lumen.definitions.append(Definition(n(f"Cu_wall_{site}"), total, "umol/L", meaning))
 
 
-def _turnover(
-    lumen: Lumen, site: str, ent: Mapping[str, str], pumps: bool, kinds: tuple[str, ...], by_segment: bool
-) -> None:
+def _way(lumen: Lumen, way: WallPath, ent: Mapping[str, str], kinds: tuple[str, ...], by_segment: bool) -> None:
     """Metabolism by an enzyme, or efflux by a transporter, in every segment."""
-    n = lumen.n
-    Vmax, Km, MW, account = n(f"Vmax_{site}_gut"), n(f"Km_{site}_gut"), n("MW"), n(f"A_met_{site}_gut")
-    what = "efflux by" if pumps else "metabolism by"
-    lumen.parameters += [
-        Parameter(Vmax, "umol/h", n.meaning(f"maximal {what} {site} of the whole gut wall")),
-        Parameter(Km, "umol/L", n.meaning(f"Michaelis constant of {what} {site} in the gut wall (unbound)")),
-    ]
-    if not pumps:
+    n, site = lumen.n, way.site
+    Vmax, Km, CLint = n(f"Vmax_{way.name}"), n(f"Km_{way.name}"), n(f"CLint_{way.name}")
+    MW, account = n("MW"), n(f"A_met_{way.name}")
+    what = f"efflux by {site}" if way.pumps else f"metabolism by {site}"
+    if way.saturable:
+        lumen.parameters += [
+            Parameter(Vmax, "umol/h", n.meaning(f"maximal {what} of the whole gut wall")),
+            Parameter(Km, "umol/L", n.meaning(f"Michaelis constant of {what} in the gut wall (unbound)")),
+        ]
+    else:
+        lumen.parameters.append(Parameter(CLint, "L/h", n.meaning(f"unbound clearance of {what}, whole gut wall")))
+    if not way.pumps:
         meaning = n.meaning(f"amount metabolised by {site} in the gut wall")
         lumen.states.append(State(account, "mg", meaning, conserved=True))
+    changes = _formed(lumen, way, account)
     for i, A in ent.items():
         where = f"{site}_gut_{i}" if by_segment else f"{site}_gut"
         E, f, Cu = f"E_{where}", f"f_{where}", n(f"Cu_ent_{i}")
         factor = {kind: f"*{n(f'{kind}_{where}')}" if kind in kinds else "" for kind in KINDS}
         lumen.needs |= {E: "1", f: "1"} | {n(f"{kind}_{where}"): "1" for kind in kinds}
-        denominator = f"{Km}{factor['competitive']} + {Cu}{factor['uncompetitive']}"
-        rate = f"{f}*{E}*share_{site}_{i}*{Vmax}*{Cu}/({denominator})*{MW}/1000"
-        name = n(f"{'efflux' if pumps else 'met'}_{site}_gut_{i}")
-        lumen.fluxes.append(Flux(name, rate, "mg/h", A, lumen.dissolved(i) if pumps else account))
+        if way.saturable:
+            molar = f"{Vmax}*{Cu}/({Km}{factor['competitive']} + {Cu}{factor['uncompetitive']})"
+        else:
+            molar = f"{CLint}*{Cu}" + (f"/{n(f'competitive_{where}')}" if "competitive" in kinds else "")
+        rate = f"{f}*{E}*share_{site}_{i}*{molar}*{MW}/1000"
+        name = n(f"{'efflux' if way.pumps else 'met'}_{way.name}_{i}")
+        if changes:
+            lumen.fluxes.append(Flux(name, rate, "mg/h", stoichiometry=((A, -1.0), *changes)))
+        else:
+            lumen.fluxes.append(Flux(name, rate, "mg/h", A, lumen.dissolved(i) if way.pumps else account))
+
+
+def _formed(lumen: Lumen, way: WallPath, account: str) -> tuple[tuple[str, float | str], ...]:
+    """What a path that forms a compound adds to its product and to the account, per mg taken."""
+    if way.product is None:
+        return ()
+    n, m, share = lumen.n, Names(way.product), lumen.n(f"yield_{way.name}")
+    lumen.parameters.append(Parameter(share, "1", n.meaning(f"part of the path {way.name} that forms {way.product}")))
+    lumen.needs[m("MW")] = "g/mol"
+    formed = f"{share}*{m('MW')}/{n('MW')}"
+    return ((m(way.product_into), formed), (account, f"1 - {formed}"))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from pharmtwin.model.description import Flux, Module, Parameter, Port, State
+from pharmtwin.model.description import Definition, Flux, Module, Parameter, Port, State
 from pharmtwin.model.library.naming import Names
+
+
+def constant_enzyme(enzyme: str) -> Module:
+    """An enzyme (or transporter) that nobody inactivates or induces: E is 1 and needs no state; f as in turnover."""
+    f = Parameter(f"f_{enzyme}", "1", f"individual {enzyme} activity relative to the reference")
+    level = Definition(f"E_{enzyme}", "1", "1", f"active {enzyme} relative to the undisturbed state")
+    return Module(name=enzyme, parameters=(f,), definitions=(level,))
 
 
 def enzyme_turnover(

@@ -6,15 +6,20 @@ from pharmtwin.model.description import Flux, Module, Parameter, Port
 from pharmtwin.model.library.naming import Names, of_the_body
 
 
-def glomerular_filtration(*, compound: str = "", shares_body: bool = False) -> Module:
-    """Filtration fu_p GFR C_arterial/B_P (mg/h) out of the arterial plasma that enters the kidney; no reabsorption."""
+def glomerular_filtration(*, fraction: bool = False, compound: str = "", shares_body: bool = False) -> Module:
+    """Filtration fu_p GFR C_arterial/B_P (mg/h) out of the arterial plasma that enters the kidney.
+
+    fraction : times a parameter GFR_fraction: what is not reabsorbed; without it nothing is.
+    """
     n = Names(compound)
     body, ports = of_the_body(shares_body, Parameter("GFR", "L/h", "glomerular filtration rate"))
     fu, C, B_P = n("fu_p"), n("C_arterial"), n("B_P")
+    own = (Parameter(n("GFR_fraction"), "1", n.meaning("part of the filtered drug that is not reabsorbed")),)
+    kept = f"{n('GFR_fraction')}*" if fraction else ""
     return Module(
         name=n("filtration"),
-        parameters=body,
-        fluxes=(Flux(n("filtration"), f"{fu}*GFR*{C}/{B_P}", "mg/h", n("A_arterial"), n("A_urine")),),
+        parameters=(*body, *(own if fraction else ())),
+        fluxes=(Flux(n("filtration"), f"{kept}{fu}*GFR*{C}/{B_P}", "mg/h", n("A_arterial"), n("A_urine")),),
         needs=(*ports, Port(fu, "1"), Port(B_P, "1"), Port(C, "mg/L")),
     )
 

@@ -1,4 +1,4 @@
-"""Metabolic paths that form a compound of the system, and the inhibition of several compounds by several others.
+"""Metabolic paths that form a compound of the system, active transport, inhibition of several compounds by others.
 
 What a path takes from the parent arrives in the product's state times the ratio of the molar masses; the rest, and the
 part of the path that forms something else, goes to an account, so that mass closes.
@@ -83,6 +83,55 @@ def metabolic_path(
         states=(State(account, "mg", n.meaning(f"amount metabolised by the path {path}"), conserved=True),),
         parameters=tuple(parameters),
         fluxes=(flux,),
+        needs=tuple(needs),
+    )
+
+
+def active_transport(
+    site: str,
+    *,
+    source: str,
+    target: str,
+    concentration: str,
+    saturable: bool = False,
+    inhibited: tuple[str, ...] = (),
+    compound: str = "",
+) -> Module:
+    """A transporter that carries a compound from one space into another: f E Vmax Cu/(Km + Cu) or f E CL Cu (mg/h).
+
+    Parameters
+    ----------
+    site : the transporter in its place: state E_<site>, activity f_<site>; parameters Vmax_<site> and Km_<site>, or
+        CL_<site>. source, target : states, without suffix. concentration : unbound (umol/L), on the source's side.
+    inhibited : as for :func:`metabolic_path`.
+
+    Raises
+    ------
+    ValueError : an unknown kind of inhibition.
+    """
+    unknown = [k for k in inhibited if k not in KINDS]
+    if unknown:
+        raise ValueError(f"transport by {site!r}: unknown kind of inhibition {unknown}; use some of {KINDS}")
+    n = Names(compound)
+    Cu, MW, E, f = n(concentration), n("MW"), f"E_{site}", f"f_{site}"
+    factor = {kind: f"*{n(f'{kind}_{site}')}" if kind in inhibited else "" for kind in KINDS}
+    if saturable:
+        Vmax, Km = n(f"Vmax_{site}"), n(f"Km_{site}")
+        parameters = [
+            Parameter(Vmax, "umol/h", n.meaning(f"maximal rate of transport by {site}, whole organ")),
+            Parameter(Km, "umol/L", n.meaning(f"unbound concentration of half-maximal transport by {site}")),
+        ]
+        molar = f"{Vmax}*{Cu}/({Km}{factor['competitive']} + {Cu}{factor['uncompetitive']})"
+    else:
+        CL = n(f"CL_{site}")
+        parameters = [Parameter(CL, "L/h", n.meaning(f"unbound clearance of transport by {site}, whole organ"))]
+        molar = f"{CL}*{Cu}" + (f"/{n(f'competitive_{site}')}" if "competitive" in inhibited else "")
+    needs = [Port(Cu, "umol/L"), Port(MW, "g/mol"), Port(E, "1"), Port(f, "1")]
+    needs += [Port(n(f"{kind}_{site}"), "1") for kind in inhibited]
+    return Module(
+        name=n(f"transport_{site}"),
+        parameters=tuple(parameters),
+        fluxes=(Flux(n(f"carried_{site}"), f"{f}*{E}*{molar}*{MW}/1000", "mg/h", n(source), n(target)),),
         needs=tuple(needs),
     )
 

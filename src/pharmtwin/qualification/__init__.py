@@ -1,0 +1,1 @@
+"""Qualification: published studies simulated with the drug library, and judged."""

@@ -1,0 +1,158 @@
+"""``pharmtwin qualify --data DIR --out DIR``: every published study predicted and judged; prints the criteria."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pharmtwin.files import write_text
+from pharmtwin.qualification import figures
+from pharmtwin.qualification.fit_exposures import entries
+from pharmtwin.qualification.page import body, criteria, write_page
+from pharmtwin.qualification.plan import PLAN, read_plan
+from pharmtwin.qualification.reading import read_studies
+from pharmtwin.qualification.score import by, by_drug, judged
+from pharmtwin.qualification.simulate_all import Result, run, select
+from pharmtwin.qualification.simulate_own import Own, exposure_summary, own_tables
+from pharmtwin.qualification.simulate_world import FOLDER, open_world
+
+NETWORKS = "osp_ddi_pred_vs_obs.csv"
+USE_CASES = ("profiles", "genotype", "CYP3A4-DDI", "CYP2D6-DDI", "interaction")
+OWN = "own"  # our own collection of exposures and profiles
+
+
+def networks_of(folder: Path) -> dict[str, str]:
+    """Network by id of every row of the interaction table; none without the table."""
+    path = folder / NETWORKS
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as handle:
+        return {row["data_id"]: row["network"] for row in csv.DictReader(handle)}
+
+
+def panels(result: Result) -> dict[str, pd.DataFrame]:
+    """Tables of the identity plots by title."""
+    ratios = judged(result.ratios)
+    out = {f"{u}: AUC ratios": ratios[ratios["use_case"] == u] for u in USE_CASES[1:]} if len(ratios) else {}
+    if len(result.profiles):
+        for role in ("building", "verification"):
+            out[f"profiles, {role}: AUC"] = result.profiles[result.profiles["role"] == role].assign(
+                victim=result.profiles["drug"]
+            )
+    return {title: table for title, table in out.items() if len(table) and (table["AUC_predicted"] > 0).any()}
+
+
+def write_tables(result: Result, out: Path) -> None:
+    """Tables and pictures into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "profiles": result.profiles,
+        "points": result.points,
+        "profiles_by_drug": by_drug(result.profiles, result.points),
+        "ratios": result.ratios,
+        "ratios_by_use_case": by(result.ratios, ["use_case"]),
+        "ratios_by_pair": by(result.ratios, ["use_case", "victim", "others"]),
+        "ratios_cmax_by_use_case": by(result.ratios, ["use_case"], "Cmax"),
+        "genotype_in_sample": result.in_sample,
+        "left_out": pd.DataFrame(result.left_out),
+        "cost": pd.DataFrame(result.costs),
+    }
+    for name, table in tables.items():
+        write_text(out / f"{name}.tsv", table.to_csv(sep="\t", index=False, float_format="%.5g"))
+    write_text(out / "identity.svg", figures.identity(panels(result)))
+    by_name: dict[str, list[figures.Pair]] = {}
+    for pair, drug in zip(result.pairs, result.profiles["drug"] if len(result.profiles) else (), strict=True):
+        by_name.setdefault(str(drug), []).append(pair)
+    for drug, pairs in by_name.items():
+        write_text(out / f"profiles_{drug}.svg", figures.profiles(pairs, result.roles))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 1 if a criterion is not met and ``--gate`` is given."""
+    parser = argparse.ArgumentParser(prog="pharmtwin qualify", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the reference tables")
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables and pictures")
+    parser.add_argument("--drug", nargs="+", default=[], help="only studies with one of these drugs")
+    parser.add_argument("--use-case", nargs="+", default=[], choices=(*USE_CASES, OWN))
+    parser.add_argument("--draws", type=int, default=30, help="for intervals (0: none)")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--plan", type=Path, default=PLAN)
+    parser.add_argument("--library", type=Path, default=FOLDER, help="folder of the drug files")
+    parser.add_argument("--page", type=Path, help="page whose marked part is written anew (docs/qualification.md)")
+    parser.add_argument("--gate", action="store_true", help="exit 1 if a criterion is not met")
+    args = parser.parse_args(argv)
+    if args.draws and args.draws < 10:
+        parser.error("fewer than 10 draws give no interval")
+    plan = read_plan(args.plan)
+    world, wrong = open_world(plan, args.library)
+    for line in wrong:
+        print(f"drug file left out: {line}", file=sys.stderr)
+    known = entries(world.library)
+    everything = read_studies(args.data, known)
+    studies = select(everything, args.drug, args.use_case)
+    seen = select(read_studies(args.data, known, in_sample=True), args.drug, args.use_case)
+    in_sample = [r for r in seen.ratios if r.use_case == "genotype"]
+    result = run(studies, in_sample, world, plan, draws=args.draws, workers=args.workers)
+    write_tables(result, args.out)
+    networks = {} if args.drug or args.use_case else networks_of(args.data)  # shares are of the whole table
+    report(result)
+    if not args.use_case or OWN in args.use_case:
+        show_own(own_tables(world, plan, args.drug, args.workers), args.out)
+    lines = criteria(result, plan, networks)
+    print("\n".join(line.text() for line in lines))
+    if args.page:
+        picture = args.page.with_suffix(".svg")
+        write_text(picture, figures.identity(panels(result)))
+        write_page(body(result, plan, networks, {"predicted against observed": picture.name}), args.page)
+    return int(args.gate and any(line.met is False for line in lines))
+
+
+def show_own(own: Own, out: Path) -> None:
+    """Write and print what is predicted of our own collection."""
+    write_text(out / "own_exposures.tsv", own.exposures.to_csv(sep="\t", index=False, float_format="%.5g"))
+    left = pd.DataFrame(own.left_out)
+    write_text(out / "own_left_out.tsv", left.to_csv(sep="\t", index=False))
+    for title, table in (
+        ("Own collection: exposures, predicted over observed", exposure_summary(own.exposures)),
+        ("Own collection: profiles by drug", own.profiles_by_drug),
+    ):
+        text = table.to_string(index=False, float_format="{:.2f}".format) if len(table) else "(none)"
+        print(f"\n{title}\n{text}")
+    print(f"  {len(own.left_out)} rows of our own collection are not predicted (own_left_out.tsv)\n")
+
+
+def report(result: Result) -> None:
+    """Print tables, what is not simulated, and the cost."""
+    with pd.option_context("display.width", 220, "display.max_columns", 30, "display.max_rows", 500):
+        numbers = "{:.2f}".format
+        for title, table in (
+            ("Profiles by drug", by_drug(result.profiles, result.points)),
+            ("Ratios of AUC by use case", by(result.ratios, ["use_case"])),
+            ("Ratios of Cmax by use case", by(result.ratios, ["use_case"], "Cmax")),
+            ("Ratios of AUC by pair", by(result.ratios, ["use_case", "victim", "others"])[PAIR] if len(result.ratios)
+             else pd.DataFrame()),
+        ):  # fmt: skip
+            print(f"\n{title}\n{table.to_string(index=False, float_format=numbers) if len(table) else '(none)'}")
+    reasons = pd.Series([x.reason for x in result.left_out], dtype=str).value_counts()
+    print(f"\nNot simulated: {len(result.left_out)} rows (left_out.tsv)")
+    for reason, n in reasons.items():
+        print(f"  {n:4d}  {reason}")
+    if result.failed_draws:
+        print(f"\nDraws that failed and are left out of intervals: {sum(result.failed_draws.values())}")
+        for reason, n in list(result.failed_draws.items())[:20]:
+            print(f"  {n:4d}  {reason}")
+    print(
+        f"\n{len(result.costs)} structures, {sum(c.n_solves for c in result.costs)} solves, {result.draws} draws: "
+        f"compiling {sum(c.compile_s for c in result.costs):.0f} s, parameters "
+        f"{sum(c.parameters_s for c in result.costs):.0f} s, solving {sum(c.solve_s for c in result.costs):.0f} s of "
+        f"work; {result.seconds:.0f} s in all\n"
+    )
+
+
+PAIR = ["use_case", "victim", "others", "n", "GMFE", "AFE", "within_2", "Guest_1.25", "n_peer", "GMFE_same_rows",
+        "GMFE_peer"]  # fmt: skip

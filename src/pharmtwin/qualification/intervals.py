@@ -1,0 +1,167 @@
+"""90 % intervals of predicted study means: uncertain drug values, the spread between people over their number, studies.
+
+Of every draw: each value of a drug file with a ``cv`` has a log-normal factor, the same in all studies; the mean of a
+study's n people differs by their spread over the root of n (liver volume, protein per gram, enzymes, GFR,
+transporters, and drug values with ``between_subject``), the same people in both arms of an interaction study, others in
+the groups of a genotype study. Normal numbers are named by what they stand for, so nothing changes in company. The sd
+of the logarithm over the draws, with that between studies (:class:`Spread`), gives a log-normal interval about the
+prediction.
+
+Left out: correlation of estimates that were fitted together, spread of organ sizes and flows other than the liver's
+size, and the activity assigned to a genotype.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pharmtwin.body.variability import residual_sds
+from pharmtwin.core.seeds import generator
+from pharmtwin.drugs.schema import Drug
+from pharmtwin.qualification.fit_values import Scales, quantities
+from pharmtwin.qualification.plan import Spread
+from pharmtwin.qualification.simulate import Question, World
+from pharmtwin.qualification.study import Arm, Profile, Ratio
+
+Floats = NDArray[np.float64]
+STAGE = "qualification"
+Z90 = NormalDist().inv_cdf(0.95)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """90 % interval of an exposure or ratio, and the sd of its logarithm from draws and between studies."""
+
+    low: float
+    high: float
+    sd_draws: float
+    sd_studies: float
+
+    def holds(self, observed: float) -> bool:
+        """Whether an observed value lies inside, the ends included."""
+        return self.low <= observed <= self.high
+
+
+def library_scales(library: Mapping[str, Drug], n: int, seed: int) -> list[Scales]:
+    """Factors on the uncertain values of all drugs, for n draws."""
+    out: list[dict[str, dict[str, float]]] = [{} for _ in range(n)]
+    for name, drug in library.items():
+        for path, q in quantities(drug).items():
+            if q.cv > 0 and not path.endswith(".shape"):  # a shape decides the structure of the model
+                for k, z in enumerate(normals(seed, f"{name}:{path}", n)):
+                    out[k].setdefault(name, {})[path] = math.exp(q.cv * z)
+    return [dict(x) for x in out]
+
+
+def normals(seed: int, name: str, n: int) -> Floats:
+    """n standard normal numbers of a name, made symmetric in pairs so that few draws have no bias."""
+    half = generator(seed, STAGE, name).standard_normal((n + 1) // 2)
+    return np.stack([half, -half], axis=1).ravel()[:n]
+
+
+@cache
+def _enzyme_sds() -> dict[str, float]:
+    """Sd of the logarithm of the activity by enzyme: content per microsomal protein and protein per gram."""
+    sds = residual_sds()
+    return {k.partition(".")[2]: math.hypot(v, sds["MPPGL"]) for k, v in sds.items() if k.startswith("enzyme.")}
+
+
+@dataclass(frozen=True)
+class People:
+    """Factors of the mean of a study's people in one draw, as :class:`simulate.World` takes them."""
+
+    factors: Mapping[str, float]
+    body_factors: Mapping[str, float]
+    scales: Scales
+
+
+def people(
+    name: str, n_people: int, arm: Arm, library: Mapping[str, Drug], spread: Spread, n: int, seed: int
+) -> list[People]:
+    """n draws of the mean of ``n_people`` people of a study.
+
+    Parameters
+    ----------
+    name : of the people: equal names are the same people. arm : whose genotypes are known and need no more spread
+    than ``within_genotype``.
+    """
+    drugs = [library[d] for d in dict.fromkeys(x.drug for x in arm.dosings) if d in library]
+    root = math.sqrt(max(1, n_people))
+    molecules = {p.enzyme for d in drugs for c in d.compounds for p in c.paths if p.enzyme}
+    carriers = {t.transporter for d in drugs for c in d.compounds for t in c.transport}
+    enzymes = _enzyme_sds()
+    sds = {m: enzymes.get(m, spread.transporter) for m in molecules | carriers}
+    sds |= {m: min(sd, spread.within_genotype) for m, sd in sds.items() if m in arm.genotype}
+    sds_body = {"V_liver": residual_sds()["volume.liver"], "GFR": spread.gfr}
+    out = [People({}, {}, {}) for _ in range(n)]
+
+    def draws(what: str, sd: float) -> list[float]:
+        return [math.exp(sd / root * z) for z in normals(seed, f"{name}:{what}", n)]
+
+    for molecule, sd in sorted(sds.items()):
+        for person, x in zip(out, draws(molecule, sd), strict=True):
+            person.factors[molecule] = x  # type: ignore[index]
+    for quantity, sd in sds_body.items():
+        for person, x in zip(out, draws(quantity, sd), strict=True):
+            person.body_factors[quantity] = x  # type: ignore[index]
+    for drug in drugs:
+        for path, q in quantities(drug).items():
+            if q.between_subject > 0 and not path.endswith(".shape"):
+                for person, x in zip(out, draws(f"{drug.name}:{path}", q.between_subject), strict=True):
+                    person.scales.setdefault(drug.name, {})[path] = x  # type: ignore[attr-defined]
+    return out
+
+
+def drawn_questions(
+    about: Sequence[Profile | Ratio], world: World, spread: Spread, n: int, seed: int
+) -> list[list[Question]]:
+    """For every profile or ratio, n questions, one a draw."""
+    scales = library_scales(world.library, n, seed)
+    out = []
+    for item in about:
+        count = item.n or round(spread.people)
+        arm = item.arm if isinstance(item, Profile) else item.test
+        first = people(item.study, count, arm, world.library, spread, n, seed)
+        own = [_in(world, s, p) for s, p in zip(scales, first, strict=True)]
+        others = own
+        if isinstance(item, Ratio) and item.use_case == "genotype":
+            second = people(f"{item.study} reference", count, item.reference, world.library, spread, n, seed)
+            others = [_in(world, s, p) for s, p in zip(scales, second, strict=True)]
+        out.append([Question(item, a, b) for a, b in zip(own, others, strict=True)])
+    return out
+
+
+def _in(world: World, scales: Scales, person: People) -> World:
+    return replace(world, factors=person.factors, body_factors=person.body_factors, scales=(scales, person.scales))
+
+
+def limits(predicted: float, sd_draws: float, sd_studies: float) -> tuple[float, float]:
+    """Ends of the 90 % interval about a prediction."""
+    half = Z90 * math.hypot(sd_draws, sd_studies)
+    return predicted * math.exp(-half), predicted * math.exp(half)
+
+
+def interval(predicted: float, draws: Sequence[float] | Floats, sd_studies: float) -> Interval:
+    """Interval about a prediction; draws that failed (nan) are left out, and with fewer than 10 there is none (nan)."""
+    x = np.asarray(draws, dtype=float)
+    x = np.log(x[np.isfinite(x) & (x > 0)])
+    if len(x) < 10 or not predicted > 0:
+        return Interval(math.nan, math.nan, math.nan, sd_studies)
+    sd = float(np.std(x, ddof=1))
+    return Interval(*limits(predicted, sd, sd_studies), sd, sd_studies)
+
+
+def between_studies(log_ratios: Sequence[float], sds: Sequence[float]) -> float:
+    """Sd between studies that explains what draws do not: root of the mean of residual^2 less variance, at least 0.
+
+    log_ratios : log of predicted over observed of the building set. sds : of their draws.
+    """
+    r, s = np.asarray(log_ratios, dtype=float), np.asarray(sds, dtype=float)
+    return math.sqrt(max(0.0, float(np.mean(r * r - s * s)))) if len(r) else 0.0
