@@ -76,8 +76,8 @@ class Folder:
 
     def write(self, folder: Path) -> None:
         (folder / "vcf").mkdir()
-        (folder / "drugs" / "twin").mkdir(parents=True)
-        (folder / "drugs" / "twin" / "testdrug.yaml").write_text("name: testdrug\n")
+        (folder / "drugs").mkdir()
+        (folder / "drugs" / "testdrug.yaml").write_text("name: testdrug\n")
         (folder / "my.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
         for name in ("twins", "events", "scenarios"):
             rows = getattr(self, name)

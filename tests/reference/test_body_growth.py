@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.body.reference import reference_body
+from pharmtwin.body.anatomy.reference import reference_body
 
 GROWTH = Path(__file__).resolve().parents[3] / "shared" / "data" / "systems" / "growth"
 AGES = np.array([0.04, 0.08, 0.25, 0.5, 0.75, 1.5, 2, 3, 4, 7, 12, 13, 14, 16, 17, 18, 19])

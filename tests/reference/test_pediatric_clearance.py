@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.body.ontogeny import ontogeny_sources
+from pharmtwin.body.content.ontogeny import ontogeny_sources
 from pharmtwin.curation import pediatric_clearance as pc
 from pharmtwin.curation import pediatric_clearance_choice as choice
 from pharmtwin.curation import pediatric_clearance_infants as infants

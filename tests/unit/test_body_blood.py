@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from pharmtwin.body.blood import agp, albumin, haematocrit, protein_ratios
+from pharmtwin.body.content.blood import agp, albumin, haematocrit, protein_ratios
 from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
 
 DAYS = np.arange(0, 95 * 365 + 24) / 365.25

@@ -11,7 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.body.conditions import (
+from pharmtwin.body.anatomy.flows import cardiac_output, organ_flows
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import reference
+from pharmtwin.body.conditions.curves import curve, curve_names
+from pharmtwin.body.conditions.effects import (
+    Effects,
+    apply_flows,
+    combine,
+    describe,
+    effects,
+    example_people,
+    twin_effects,
+    weight_before_pregnancy,
+)
+from pharmtwin.body.conditions.table import (
     Condition,
     People,
     condition_findings,
@@ -22,22 +36,8 @@ from pharmtwin.body.conditions import (
     pair_rule,
     pair_rules,
 )
-from pharmtwin.body.conditions_curves import curve, curve_names
-from pharmtwin.body.conditions_effects import (
-    Effects,
-    apply_flows,
-    combine,
-    describe,
-    effects,
-    example_people,
-    twin_effects,
-    weight_before_pregnancy,
-)
-from pharmtwin.body.enzymes import enzyme_factors
-from pharmtwin.body.flows import cardiac_output, organ_flows
-from pharmtwin.body.kidney_equations import ckd_epi_2021_creatinine
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.reference import reference
+from pharmtwin.body.content.enzymes import enzyme_factors
+from pharmtwin.body.kidney.equations import ckd_epi_2021_creatinine
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "conditions.md"
 #: share of cardiac output (%), man and woman: ICRP 89, rest is what is left

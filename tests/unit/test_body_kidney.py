@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from pharmtwin.body import kidney_equations as eq
-from pharmtwin.body.kidney import (
+from pharmtwin.body.kidney import equations as eq
+from pharmtwin.body.kidney.findings import (
+    creatinine_findings,
+    creatinine_mg_dl,
+    cystatin_findings,
+    cystatin_mg_l,
+    measured_gfr_findings,
+    measured_gfr_ml_min,
+    typical_creatinine,
+)
+from pharmtwin.body.kidney.function import (
     ckd_stage,
     creatinine_weight,
     gfr,
@@ -19,15 +28,6 @@ from pharmtwin.body.kidney import (
     secretion_factor,
     smooth_step,
     typical_gfr,
-)
-from pharmtwin.body.kidney_findings import (
-    creatinine_findings,
-    creatinine_mg_dl,
-    cystatin_findings,
-    cystatin_mg_l,
-    measured_gfr_findings,
-    measured_gfr_ml_min,
-    typical_creatinine,
 )
 from pharmtwin.facts import fact_table
 from pharmtwin.units import UnitError

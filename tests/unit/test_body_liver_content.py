@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from pharmtwin.body.liver_content import abundance, cppgl, enzyme_per_gram, mppgl, protein_cv, turnover
+from pharmtwin.body.content.liver import abundance, cppgl, enzyme_per_gram, mppgl, protein_cv, turnover
 from pharmtwin.facts import fact_table
 
 DAYS = np.arange(0, 95 * 365 + 24) / 365.25

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pharmtwin.body.anatomy.liver_volume import METHODS, adult_weight, johnson, liver_volume
 from pharmtwin.body.equations import body_surface_area
-from pharmtwin.body.liver_volume import METHODS, adult_weight, johnson, liver_volume
 
 ADULT = np.full(3, 40.0)
 BSA = np.array([1.6, 1.9, 2.2])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pharmtwin.body.ontogeny import (
+from pharmtwin.body.content.ontogeny import (
     TABLE,
     ontogeny,
     ontogeny_curve,

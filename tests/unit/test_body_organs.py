@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.body.ageing import ageing_factor, ageing_options
-from pharmtwin.body.blood import haematocrit
-from pharmtwin.body.composition import fat_free_mass, fat_mass, lean_maturation, least_adipose, least_shrink
+from pharmtwin.body.anatomy.ageing import ageing_factor, ageing_options
+from pharmtwin.body.anatomy.composition import fat_free_mass, fat_mass, lean_maturation, least_adipose, least_shrink
+from pharmtwin.body.anatomy.flows import HEPATIC, cardiac_output, flow_fractions, organ_flows
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import growth_knots, reference, reference_body
+from pharmtwin.body.content.blood import haematocrit
 from pharmtwin.body.equations import Bools, Floats, body_surface_area, coefficients, fade_in, grown
 from pharmtwin.body.equations import fat_free_mass as adult_fat_free_mass
-from pharmtwin.body.flows import HEPATIC, cardiac_output, flow_fractions, organ_flows
-from pharmtwin.body.kidney import typical_gfr
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.reference import growth_knots, reference, reference_body
+from pharmtwin.body.kidney.function import typical_gfr
 from pharmtwin.facts import fact_table
 
 #: ICRP 89 as printed, kg, L/min: birth, 1, 5, 10, 15 years (boys; girls)

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from pharmtwin.body import equations
-from pharmtwin.body.blood import haematocrit
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import Reference, reference
 from pharmtwin.body.checks import body_findings, completed
+from pharmtwin.body.content.blood import haematocrit
 from pharmtwin.body.draws import body_draws
-from pharmtwin.body.organs import organ_masses
 from pharmtwin.body.physiology import body_of, physiology, wide
-from pharmtwin.body.reference import Reference, reference
 from pharmtwin.facts import fact_table
 from pharmtwin.tables import conform
 

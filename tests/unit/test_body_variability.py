@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from pharmtwin.body import variability
-from pharmtwin.body.cohort import cohort
-from pharmtwin.body.composition import least_adipose
+from pharmtwin.body.anatomy.composition import least_adipose
+from pharmtwin.body.anatomy.flows import cardiac_output, organ_flows
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import BLOOD, reference
+from pharmtwin.body.content.liver import abundance
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.body.flows import cardiac_output, organ_flows
-from pharmtwin.body.kidney_equations import kidney_coefficients
-from pharmtwin.body.liver_content import abundance
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.reference import BLOOD, reference
+from pharmtwin.body.kidney.equations import kidney_coefficients
+from pharmtwin.body.people.cohort import cohort
 from pharmtwin.body.variability import (
     CORRELATIONS,
     STREAMS,

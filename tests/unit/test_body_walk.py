@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pharmtwin.body.anatomy.reference import reference
 from pharmtwin.body.checks import completed
-from pharmtwin.body.kidney_findings import typical_creatinine
+from pharmtwin.body.kidney.findings import typical_creatinine
 from pharmtwin.body.physiology import body_of
-from pharmtwin.body.reference import reference
 
 DAYS = 365.25
 LAST = 95.0

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from pharmtwin import cli
-from pharmtwin.body.cohort import FILTERS, cohort
-from pharmtwin.body.kidney import gfr
-from pharmtwin.body.raking import rake
+from pharmtwin.body.kidney.function import gfr
+from pharmtwin.body.people.cohort import FILTERS, cohort
+from pharmtwin.body.people.raking import rake
 from pharmtwin.cohorts.genotypes import draw_genotypes, haplotype_frequencies
 from pharmtwin.genome.definitions import GENES
 

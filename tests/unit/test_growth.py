@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pharmtwin.body.growth import BLEND, EDGE, Measure, chart_value, chart_z, lms, lms_value, lms_z
+from pharmtwin.body.people.growth import BLEND, EDGE, Measure, chart_value, chart_z, lms, lms_value, lms_z
 
 BOYS, GIRLS = np.array([False]), np.array([True])
 MONTH = 1 / 12

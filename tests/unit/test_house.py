@@ -39,7 +39,7 @@ ALLOWED = {
     "tables": LOWER,
 }
 #: the check of the input asks the genome stage's own checks about the VCFs, and the body stage's about the twins
-EXCEPTIONS = {("intake", "genome.reading.checks"), ("intake", "body.checks"), ("intake", "body.sizes")}
+EXCEPTIONS = {("intake", "genome.reading.checks"), ("intake", "body.checks"), ("intake", "body.people.sizes")}
 ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report")
 DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib"}
 

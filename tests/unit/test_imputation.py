@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.body.cohort import cohort
-from pharmtwin.body.imputation import ALBUMIN, IMPUTABLE, extreme_findings, impute
-from pharmtwin.body.survey import survey_model
+from pharmtwin.body.people.cohort import cohort
+from pharmtwin.body.people.imputation import ALBUMIN, IMPUTABLE, extreme_findings, impute
+from pharmtwin.body.people.survey import survey_model
 
 
 def _twins(**columns: list) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pharmtwin.body.cohort import cohort
+from pharmtwin.body.people.cohort import cohort
 from pharmtwin.cohorts.sheet import sheet
 from pharmtwin.intake.columns import SCHEMAS, check_cells, check_columns, sheet_spec
 from pharmtwin.intake.events import check_events

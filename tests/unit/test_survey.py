@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.body.survey import (
+from pharmtwin.body.people.survey import (
     GROUPS,
     QUANTITIES,
     SCORE_COLUMNS,
@@ -73,7 +73,7 @@ def test_an_unknown_group_is_everybody() -> None:
 
 
 def test_charts_stand_for_children_only() -> None:
-    from pharmtwin.body.growth import chart_value
+    from pharmtwin.body.people.growth import chart_value
 
     u, female = np.array([-1.0, 0.0, 1.0]), np.zeros(3, dtype=bool)
     child, adult = np.full(3, 8.0), np.full(3, 30.0)
@@ -112,7 +112,7 @@ def test_the_builder_finds_the_distribution_it_was_given() -> None:
     z = rng.standard_normal((n, 4))
     z[:, 1] = 0.5 * z[:, 0] + np.sqrt(0.75) * z[:, 1]
     female = sex == "F"
-    from pharmtwin.body.growth import chart_value
+    from pharmtwin.body.people.growth import chart_value
 
     rows = pd.DataFrame(
         {

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.composition import least_shrink
-from pharmtwin.body.conditions import condition_findings, conditions_of
-from pharmtwin.body.conditions_effects import weight_before_pregnancy
+from pharmtwin.body.anatomy.composition import least_shrink
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.conditions.effects import weight_before_pregnancy
+from pharmtwin.body.conditions.table import condition_findings, conditions_of
+from pharmtwin.body.content.ontogeny import ontogeny_curve, ontogeny_names
 from pharmtwin.body.equations import Bools, coefficients
-from pharmtwin.body.imputation import Imputation, extreme_findings, impute
-from pharmtwin.body.kidney_findings import creatinine_findings, cystatin_findings, measured_gfr_findings
-from pharmtwin.body.ontogeny import ontogeny_curve, ontogeny_names
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.persons import REQUIRED, Persons
+from pharmtwin.body.kidney.findings import creatinine_findings, cystatin_findings, measured_gfr_findings
+from pharmtwin.body.people.imputation import Imputation, extreme_findings, impute
+from pharmtwin.body.people.persons import REQUIRED, Persons
+from pharmtwin.body.people.sheet import numbers
 from pharmtwin.body.physiology import gfr_knowledge, state_of
-from pharmtwin.body.sheet import numbers
 from pharmtwin.core.ages import PRETERM_WEEKS
 from pharmtwin.findings import Finding, has_errors
 
@@ -29,7 +29,7 @@ PRETERM_UNTIL = 1.0
 
 
 def completed(twins: pd.DataFrame) -> pd.DataFrame:
-    """The twins with a missing height or weight at its conditional median (:mod:`pharmtwin.body.imputation`)."""
+    """The twins with a missing height or weight at its conditional median (:mod:`pharmtwin.body.people.imputation`)."""
     imputation = impute(twins, IMPUTED)
     return with_pregnancy(imputation.filled(), imputation)
 
@@ -51,8 +51,8 @@ def body_findings(twins: pd.DataFrame, file: str = "twins.tsv") -> list[Finding]
 
     Parameters
     ----------
-    twins : columns of :class:`~pharmtwin.body.persons.Persons`; ``row``, the line in the file, if it is there (else the
-        order of the rows below a header).
+    twins : columns of :class:`~pharmtwin.body.people.persons.Persons`; ``row``, the line in the file, if it is there
+        (else the order of the rows below a header).
     file : name of the sheet as the user wrote it.
     """
     missing = [name for name in REQUIRED if name not in twins.columns]

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.body.checks import IMPUTED, completed, with_pregnancy
-from pharmtwin.body.enzymes import enzyme_sd
-from pharmtwin.body.imputation import impute
+from pharmtwin.body.content.enzymes import enzyme_sd
+from pharmtwin.body.people.imputation import impute
+from pharmtwin.body.people.sheet import long
 from pharmtwin.body.physiology import Body, body_of
-from pharmtwin.body.sheet import long
 from pharmtwin.core.seeds import generator
 
 COLUMNS = ("twin_id", "draw", "quantity", "value", "unit")

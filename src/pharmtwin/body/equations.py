@@ -72,8 +72,8 @@ def body_surface_area(weight_kg: Floats, height_cm: Floats, formula: str = "most
 def fat_free_mass(weight_kg: Floats, height_cm: Floats, female: Bools) -> Floats:
     """Fat-free mass of an adult (kg) = 9270 W / (a + b BMI) (Janmahasatian 2005, DOI 10.2165/00003088-200544100-00004).
 
-    The equation knows no age (see :mod:`pharmtwin.body.composition`), and exceeds body mass below a BMI of about
-    12 (men) or 2 (women).
+    The equation knows no age (see :mod:`pharmtwin.body.anatomy.composition`), and exceeds body mass below a BMI of
+    about 12 (men) or 2 (women).
     """
     c = coefficients("janmahasatian")
     intercept = np.where(female, c["intercept_F"], c["intercept_M"])

@@ -1,8 +1,7 @@
 """Physiology of twins from birth to old age, healthy or not: covariates become a complete, consistent body.
 
-Parts: reference people by age (:mod:`~pharmtwin.body.reference`), organ masses (:mod:`~pharmtwin.body.organs`), flows
-(:mod:`~pharmtwin.body.flows`), kidney function (:mod:`~pharmtwin.body.kidney`), blood (:mod:`~pharmtwin.body.blood`),
-enzymes and transporters (:mod:`~pharmtwin.body.enzymes`), diseases and pregnancy (:mod:`~pharmtwin.body.conditions`).
+Parts (packages of ``pharmtwin.body``): ``anatomy`` (reference people by age, organ masses, flows), ``kidney``,
+``content`` (blood, enzymes, transporters), ``conditions`` (diseases and pregnancy), ``people`` (covariates, growth).
 Masses sum to body mass and flows to cardiac output, ``rest`` included, whatever the conditions. Method, sources and
 reproduced values: docs/physiology.md.
 """
@@ -14,18 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.blood import agp, albumin, haematocrit, protein_ratios
-from pharmtwin.body.changes import changed_masses
-from pharmtwin.body.conditions import People
-from pharmtwin.body.conditions_effects import Effects, apply_flows, twin_effects, weight_before_pregnancy
-from pharmtwin.body.enzymes import enzyme_factors
+from pharmtwin.body.anatomy.changes import changed_masses
+from pharmtwin.body.anatomy.flows import cardiac_output, organ_flows
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import BODIES_TABLE, REST, reference
+from pharmtwin.body.conditions.effects import Effects, apply_flows, twin_effects, weight_before_pregnancy
+from pharmtwin.body.conditions.table import People
+from pharmtwin.body.content.blood import agp, albumin, haematocrit, protein_ratios
+from pharmtwin.body.content.enzymes import enzyme_factors
 from pharmtwin.body.equations import Floats, body_mass_index, body_surface_area, coefficients
-from pharmtwin.body.flows import cardiac_output, organ_flows
-from pharmtwin.body.kidney import INDEX_BSA, KidneyFunction, gfr, typical_gfr
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.persons import Persons
-from pharmtwin.body.reference import BODIES_TABLE, REST, reference
-from pharmtwin.body.sheet import long, wide
+from pharmtwin.body.kidney.function import INDEX_BSA, KidneyFunction, gfr, typical_gfr
+from pharmtwin.body.people.persons import Persons
+from pharmtwin.body.people.sheet import long, wide
 from pharmtwin.facts import fact_table
 from pharmtwin.units import L_PER_H
 
@@ -117,7 +116,9 @@ def state_of(persons: Persons) -> tuple[People, Effects, KidneyFunction, Floats]
 
 
 def body_of(twins: pd.DataFrame) -> Body:
-    """Bodies of the rows of a twins sheet (columns of :class:`~pharmtwin.body.persons.Persons`); size must be complete.
+    """Bodies of the rows of a twins sheet (columns of :class:`~pharmtwin.body.people.persons.Persons`).
+
+    Size must be complete.
 
     Raises ValueError naming the twins whose body cannot be computed, KeyError for a missing column.
     """

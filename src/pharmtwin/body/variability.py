@@ -6,7 +6,7 @@ estimate), correlations in ``variability_correlations.tsv``. Comparison with pub
 
 * *Random numbers* are named by master seed and twin id. Of each of a twin's draws a quantity takes the normal number
   of its ``stream``, so nothing changes when other twins, more draws or other quantities are asked for.
-* *Masses*: organs times factor; adipose takes what is left of body mass, as in :mod:`pharmtwin.body.organs`.
+* *Masses*: organs times factor; adipose takes what is left of body mass, as in :mod:`pharmtwin.body.anatomy.organs`.
 * *Flows*: cardiac output has a factor, and each organ's conductance; organs in parallel share the output in proportion.
 * An organ's flow does not follow its mass. If it did, the spread of liver mass (18 %) would enter liver flow, and with
   that of cardiac output (14 %) give 23 %; measured is 15 % (Zoli 1999, DOI 10.1093/ageing/28.1.29, under 45 years).
@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pharmtwin.body.composition import least_adipose
+from pharmtwin.body.anatomy.composition import least_adipose
+from pharmtwin.body.anatomy.reference import BLOOD, REST, reference
+from pharmtwin.body.content.liver import abundance, protein_cv
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.body.kidney_equations import kidney_coefficients
-from pharmtwin.body.liver_content import abundance, protein_cv
-from pharmtwin.body.reference import BLOOD, REST, reference
+from pharmtwin.body.kidney.equations import kidney_coefficients
 from pharmtwin.core.seeds import generator
 from pharmtwin.facts import fact_table
 
@@ -153,7 +153,7 @@ def healthy_gfr(typical: ArrayLike, estimated: ArrayLike | None = None) -> tuple
 
     Parameters
     ----------
-    typical : of :func:`pharmtwin.body.kidney.typical_gfr`, (n,).
+    typical : of :func:`pharmtwin.body.kidney.function.typical_gfr`, (n,).
     estimated : from creatinine, in the unit of ``typical``; None or NaN: no creatinine, and tau is all.
     """
     c = kidney_coefficients("healthy_population")
@@ -182,7 +182,8 @@ class Varied:
     Attributes
     ----------
     mass : (..., n_organs) kg in the order of ``reference().organs``; sums to the body mass that came in.
-    flow : (..., n_flows) L/h in the order of :func:`pharmtwin.body.flows.organ_flows`; organs sum to cardiac output.
+    flow : (..., n_flows) L/h in the order of :func:`pharmtwin.body.anatomy.flows.organ_flows`; organs sum to cardiac
+        output.
     cardiac_output : (...) L/h.
     liver_flow : (...) L/h, hepatic artery and portal vein: liver, gut, pancreas and spleen.
     shrink : (...) factor on muscle and ``rest``, 1 unless the drawn organs left less than essential fat.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pharmtwin import __version__
-from pharmtwin.body.cohort import Cohort
+from pharmtwin.body.people.cohort import Cohort
 from pharmtwin.cohorts.genotypes import draw_genotypes
 from pharmtwin.files import write_text
 
@@ -19,8 +19,8 @@ DIGITS = {"age_y": 5, "weight_kg": 4, "height_cm": 4, "creatinine_mg_dl": 3, "ha
 def sheet(drawn: Cohort, seed: int, genes: Sequence[str] = ()) -> pd.DataFrame:
     """A twins sheet: people rounded to :data:`DIGITS`, label ``synthetic``, without VCFs, a column a gene.
 
-    ``survey_weight`` is 1 for all, for :func:`pharmtwin.body.raking.rake` to start from; the check passes over it and
-    over the columns of genes.
+    ``survey_weight`` is 1 for all, for :func:`pharmtwin.body.people.raking.rake` to start from; the check passes over
+    it and over the columns of genes.
     """
     people = drawn.people.rename(columns={"weight": "survey_weight"})
     people.insert(1, "vcf", "")

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.cohort import cohort
+from pharmtwin.body.anatomy.flows import cardiac_output, organ_flows
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import reference
+from pharmtwin.body.content.liver import abundance
 from pharmtwin.body.equations import Floats, body_mass_index, body_surface_area
-from pharmtwin.body.flows import cardiac_output, organ_flows
-from pharmtwin.body.kidney import gfr, typical_gfr
-from pharmtwin.body.liver_content import abundance
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.raking import rake
-from pharmtwin.body.reference import reference
+from pharmtwin.body.kidney.function import gfr, typical_gfr
+from pharmtwin.body.people.cohort import cohort
+from pharmtwin.body.people.raking import rake
 from pharmtwin.body.variability import (
     FROM_ABUNDANCE,
     TABLE,

@@ -23,12 +23,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.body.blood import agp, albumin, haematocrit, protein_ratios
-from pharmtwin.body.flows import HEPATIC, cardiac_output, organ_flows
-from pharmtwin.body.kidney import typical_gfr
-from pharmtwin.body.liver_content import enzyme_per_gram
-from pharmtwin.body.organs import organ_masses
-from pharmtwin.body.reference import reference
+from pharmtwin.body.anatomy.flows import HEPATIC, cardiac_output, organ_flows
+from pharmtwin.body.anatomy.organs import organ_masses
+from pharmtwin.body.anatomy.reference import reference
+from pharmtwin.body.content.blood import agp, albumin, haematocrit, protein_ratios
+from pharmtwin.body.content.liver import enzyme_per_gram
+from pharmtwin.body.kidney.function import typical_gfr
 from pharmtwin.core.ages import TERM_WEEKS
 from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
 from pharmtwin.evaluation.metrics import Estimate, cluster_bootstrap_mean, log_ratio

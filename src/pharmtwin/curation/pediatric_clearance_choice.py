@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.ontogeny import ontogeny_curve, ontogeny_sources
+from pharmtwin.body.content.ontogeny import ontogeny_curve, ontogeny_sources
 from pharmtwin.curation.pediatric_clearance import Judgement, body_of, judge_rows, predictions
 
 #: taken from sufentanil clearance of children: part of the values here

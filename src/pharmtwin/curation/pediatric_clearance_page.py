@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.flows import HEPATIC, cardiac_output, flow_fractions
-from pharmtwin.body.ontogeny import ontogeny_sources
-from pharmtwin.body.reference import reference
+from pharmtwin.body.anatomy.flows import HEPATIC, cardiac_output, flow_fractions
+from pharmtwin.body.anatomy.reference import reference
+from pharmtwin.body.content.ontogeny import ontogeny_sources
 from pharmtwin.curation.pediatric_clearance import (
     ADULTS,
     BANDS,

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.cohort import cohort
 from pharmtwin.body.equations import Floats
-from pharmtwin.body.growth import chart_z
-from pharmtwin.body.survey import COLUMNS, QUANTITIES, SEXES, SurveyModel
+from pharmtwin.body.people.cohort import cohort
+from pharmtwin.body.people.growth import chart_z
+from pharmtwin.body.people.survey import COLUMNS, QUANTITIES, SEXES, SurveyModel
 from pharmtwin.curation.survey_model import NHANES, build, read_nhanes, weighted_quantiles
 from pharmtwin.files import write_text
 

@@ -25,7 +25,7 @@ from scipy.stats import norm
 
 from pharmtwin import units
 from pharmtwin.body.equations import Floats
-from pharmtwin.body.survey import (
+from pharmtwin.body.people.survey import (
     GROUPS,
     QUANTITIES,
     SCORE_COLUMNS,

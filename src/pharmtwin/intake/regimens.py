@@ -99,7 +99,7 @@ def _weight(record: Record) -> float:
     """Weight as written, kg, or the median at this age and sex; 0 if neither is known."""
     weight, age = record.number("weight_kg"), record.number("age_y")
     if weight is None and age is not None and record.text("sex"):
-        from pharmtwin.body.sizes import typical_weight  # heavy
+        from pharmtwin.body.people.sizes import typical_weight  # heavy
 
         return typical_weight(age, record.text("sex") == "F")
     return weight or 0.0

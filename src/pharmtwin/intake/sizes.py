@@ -1,7 +1,8 @@
 """Age, weight and height written in another unit: what hardly anybody has as written is ordinary in that unit.
 
-The judge is the survey of :mod:`pharmtwin.body.survey`: a value counts by its distance from the middle of its age and
-sex, in standard deviations (z). An age that is not known counts as :data:`ADULT`, a sex as M: for this judgement alone.
+The judge is the survey of :mod:`pharmtwin.body.people.survey`: a value counts by its distance from the middle of its
+age and sex, in standard deviations (z). An age that is not known counts as :data:`ADULT`, a sex as M: for this
+judgement alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pharmtwin import units
-from pharmtwin.body.sizes import Floats, Scores
+from pharmtwin.body.people.sizes import Floats, Scores
 from pharmtwin.findings import Finding
 from pharmtwin.intake.columns import Record, SheetSpec
 from pharmtwin.intake.twins import WHY_SIZE, Explained

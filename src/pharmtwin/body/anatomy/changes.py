@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pharmtwin.body.conditions_effects import Effects
+from pharmtwin.body.anatomy.reference import BLOOD, REST, reference
+from pharmtwin.body.conditions.effects import Effects
 from pharmtwin.body.equations import Floats
-from pharmtwin.body.reference import BLOOD, REST, reference
 
 
 def changed_masses(

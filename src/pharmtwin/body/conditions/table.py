@@ -1,7 +1,7 @@
 """Diseases and special states of a twin: reading them from its sheet, and what speaks against them.
 
 A twin's text is ``ckd:G4; nyha:III`` or ``pregnancy:24wk``; empty means healthy. What a condition does to the body is
-in :mod:`pharmtwin.body.conditions_effects`; all numbers stand in ``resources/physiology/condition*.tsv``.
+in :mod:`pharmtwin.body.conditions.effects`; all numbers stand in ``resources/physiology/condition*.tsv``.
 """
 
 from __future__ import annotations

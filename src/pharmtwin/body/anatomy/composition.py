@@ -8,7 +8,7 @@ knowledge, not checked); fat-free mass / length^2 of the newborn is 11.5 kg/m2, 
 Nutrients 2016). So it serves there too, as an extrapolation. From 15 to 20 years it fades out smoothly: adults have
 Janmahasatian as published (the term itself is 0.999 in men, 1.03 in women at 20).
 
-Ageing is not here: the lean mass an elder has lost is the sum over the organs (:mod:`pharmtwin.body.organs`).
+Ageing is not here: the lean mass an elder has lost is the sum over the organs (:mod:`pharmtwin.body.anatomy.organs`).
 """
 
 from __future__ import annotations

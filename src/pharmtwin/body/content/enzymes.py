@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from pharmtwin.body.conditions import effect_table
-from pharmtwin.body.conditions_effects import Effects
+from pharmtwin.body.conditions.effects import Effects
+from pharmtwin.body.conditions.table import effect_table
+from pharmtwin.body.content.liver import mppgl
+from pharmtwin.body.content.ontogeny import ADULT_AGE, ontogeny, ontogeny_curve, ontogeny_names, ontogeny_sd
 from pharmtwin.body.equations import Floats, coefficients
-from pharmtwin.body.liver_content import mppgl
-from pharmtwin.body.ontogeny import ADULT_AGE, ontogeny, ontogeny_curve, ontogeny_names, ontogeny_sd
 
 REFERENCE_AGE = 35.0  # y; age of the reference adults of physiology/reference_bodies.tsv
 PREFIX = "enzyme_"

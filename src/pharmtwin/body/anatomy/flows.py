@@ -6,7 +6,7 @@ after 25, the reference standing for 35; the factor comes in smoothly between 15
 
 Fractions of cardiac output of adults are those of ICRP 89. In children
 
-* brain has its measured perfusion by age (:mod:`pharmtwin.body.reference`);
+* brain has its measured perfusion by age (:mod:`pharmtwin.body.anatomy.reference`);
 * the kidneys filter the adult's fraction of their plasma: their flow is the reference adult's x GFR / (1 - haematocrit)
   relative to his, with the GFR that is typical of a healthy child of the age and size. Between 15 and 25 years this
   passes into the adult's rule;
@@ -24,8 +24,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pharmtwin.body.ageing import ageing_factor
-from pharmtwin.body.blood import haematocrit
+from pharmtwin.body.anatomy.ageing import ageing_factor
+from pharmtwin.body.anatomy.reference import BLOOD, REST, reference, reference_body
+from pharmtwin.body.content.blood import haematocrit
 from pharmtwin.body.equations import (
     Bools,
     Floats,
@@ -35,8 +36,7 @@ from pharmtwin.body.equations import (
     fade_in,
     grown,
 )
-from pharmtwin.body.kidney import typical_gfr
-from pharmtwin.body.reference import BLOOD, REST, reference, reference_body
+from pharmtwin.body.kidney.function import typical_gfr
 from pharmtwin.core.anatomy import PORTAL
 from pharmtwin.units import L_PER_H
 

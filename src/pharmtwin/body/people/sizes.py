@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.body.survey import survey_model
+from pharmtwin.body.people.survey import survey_model
 
 __all__ = ["Floats", "Scores", "typical_weight"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pharmtwin.body.ontogeny import ADULT_AGE, ontogeny, ontogeny_curve
+from pharmtwin.body.content.ontogeny import ADULT_AGE, ontogeny, ontogeny_curve
 from pharmtwin.core.ages import TERM_WEEKS
 from pharmtwin.facts import fact_table
 

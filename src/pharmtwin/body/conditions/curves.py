@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pharmtwin.body.conditions import CURVES, LAST_WEEK
+from pharmtwin.body.conditions.table import CURVES, LAST_WEEK
 from pharmtwin.body.equations import Bools, Floats
 from pharmtwin.facts import fact_table
 

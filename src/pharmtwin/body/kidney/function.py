@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pharmtwin.body import kidney_equations as eq
 from pharmtwin.body.equations import Bools, Floats, body_surface_area
-from pharmtwin.body.kidney_equations import kidney_coefficients
-from pharmtwin.body.kidney_labels import method_labels
+from pharmtwin.body.kidney import equations as eq
+from pharmtwin.body.kidney.equations import kidney_coefficients
+from pharmtwin.body.kidney.labels import method_labels
 from pharmtwin.facts import fact_table
 from pharmtwin.units import DAYS_PER_YEAR, L_PER_H
 

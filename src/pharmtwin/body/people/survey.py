@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.body.equations import Bools, Floats, fade_in
-from pharmtwin.body.growth import Measure, chart_value, chart_z
+from pharmtwin.body.people.growth import Measure, chart_value, chart_z
 from pharmtwin.facts import fact_table
 
 QUANTITIES = ("height", "weight", "creatinine", "haematocrit")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body.conditions import (
+from pharmtwin.body.conditions.curves import curve, largest_effect, variable_of
+from pharmtwin.body.conditions.table import (
     OWN_KIDNEY,
     Condition,
     People,
@@ -25,10 +26,9 @@ from pharmtwin.body.conditions import (
     pair_rule,
     validity,
 )
-from pharmtwin.body.conditions_curves import curve, largest_effect, variable_of
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.body.kidney import smooth_step
-from pharmtwin.body.kidney_equations import kidney_coefficients
+from pharmtwin.body.kidney.equations import kidney_coefficients
+from pharmtwin.body.kidney.function import smooth_step
 from pharmtwin.core.anatomy import PORTAL
 
 OUTPUT = "cardiac_output"

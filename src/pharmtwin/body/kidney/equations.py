@@ -3,7 +3,7 @@
 Every function is elementwise: arrays of shape (n,) in, the same shape out; NaN in, NaN out. Units are the papers':
 creatinine mg/dL (IDMS-traceable), cystatin C mg/L (traceable to ERM-DA471/IFCC), height cm, weight kg, age years.
 What is called indexed is mL/min/1.73 m2; Rhodin and Cockcroft-Gault give mL/min of this body. Which equation serves
-whom is decided in :mod:`pharmtwin.body.kidney`.
+whom is decided in :mod:`pharmtwin.body.kidney.function`.
 """
 
 from __future__ import annotations

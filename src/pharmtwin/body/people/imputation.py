@@ -1,9 +1,10 @@
 """Covariates that a sheet does not tell: their distribution given what it does tell, and values that cannot be.
 
 Height, weight, creatinine and haematocrit of one person are jointly normal on the scale of the normal scores u
-(:mod:`pharmtwin.body.survey`), so those missing, given those known, age, sex and ancestry, are normal with mean and
-covariance by the usual formulas. Albumin follows its level at that age (:func:`pharmtwin.body.blood.albumin`), by
-itself. A missing age or sex is an error: nothing stands in for them. What is imputed is said, with its width.
+(:mod:`pharmtwin.body.people.survey`), so those missing, given those known, age, sex and ancestry, are normal with mean
+and covariance by the usual formulas. Albumin follows its level at that age
+(:func:`pharmtwin.body.content.blood.albumin`), by itself. A missing age or sex is an error: nothing stands in for
+them. What is imputed is said, with its width.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pharmtwin.body import blood
+from pharmtwin.body.content import blood
 from pharmtwin.body.equations import Bools, Floats, body_mass_index
-from pharmtwin.body.survey import COLUMNS, QUANTITIES, SurveyModel, ancestry_groups, limits, survey_model
+from pharmtwin.body.people.survey import COLUMNS, QUANTITIES, SurveyModel, ancestry_groups, limits, survey_model
 from pharmtwin.core.ages import PRETERM_WEEKS
 from pharmtwin.core.seeds import generator
 from pharmtwin.findings import Finding
@@ -115,7 +116,7 @@ def impute(
         albumin_g_l, ancestry (a 1000 Genomes code or empty), gestational_age_wk. A column that is not there, or NaN,
         is missing. Known columns beyond ``wanted`` are conditioned on.
     wanted : columns to complete. file : name of the sheet in findings. children : as in
-        :func:`pharmtwin.body.cohort.cohort`.
+        :func:`pharmtwin.body.people.cohort.cohort`.
 
     Nothing is imputed for a row without age or sex or with a value that is no positive number, nor for an infant born
     before 37 weeks, up to two years; ``findings`` says so as errors (``body.not_imputable``, ``body.number``).

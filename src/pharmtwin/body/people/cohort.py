@@ -1,7 +1,7 @@
 """Virtual people with the covariates of a twins sheet, drawn from the survey model or growth charts.
 
 Sex and ancestry of a person are drawn once; age, height, weight, creatinine and haematocrit together (Gaussian
-copula, :mod:`pharmtwin.body.survey`), and again until they meet the limits asked for. So the shares of sex and
+copula, :mod:`pharmtwin.body.people.survey`), and again until they meet the limits asked for. So the shares of sex and
 ancestry stay as stated, and everything else follows its distribution *given* the limits. Every person has its own
 random numbers, named by the seed and its twin_id: person 17 is the same whatever the size of the cohort.
 
@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.body.equations import Bools, Floats, body_mass_index
-from pharmtwin.body.kidney import gfr
-from pharmtwin.body.survey import (
+from pharmtwin.body.kidney.function import gfr
+from pharmtwin.body.people.survey import (
     COLUMNS,
     GROUPS,
     OLDEST,
@@ -75,8 +75,8 @@ def cohort(
     female_share : 0-1; None: as in the survey at these ages.
     ancestry : AFR AMR EAS EUR SAS -> share (scaled to 1); None: as in the survey at these ages. The key ``""`` draws
         people of no stated ancestry from all groups pooled.
-    filters : column -> (from, to); columns bmi (kg/m2), egfr (mL/min/1.73 m2, by :func:`pharmtwin.body.kidney.gfr`),
-        weight_kg, height_cm, creatinine_mg_dl, haematocrit.
+    filters : column -> (from, to); columns bmi (kg/m2), egfr (mL/min/1.73 m2, by
+        :func:`pharmtwin.body.kidney.function.gfr`), weight_kg, height_cm, creatinine_mg_dl, haematocrit.
     children : ``survey`` (US children as they are) or ``charts`` (WHO and CDC growth charts below 18 years).
     prefix : of the twin_id. model : the survey model; None: the one shipped.
 

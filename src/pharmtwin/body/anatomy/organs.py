@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pharmtwin.body.ageing import ageing_factor
-from pharmtwin.body.composition import fat_free_mass, least_adipose
+from pharmtwin.body.anatomy.ageing import ageing_factor
+from pharmtwin.body.anatomy.composition import fat_free_mass, least_adipose
+from pharmtwin.body.anatomy.liver_volume import METHODS, liver_volume
+from pharmtwin.body.anatomy.reference import BLOOD, REST, reference, reference_body
 from pharmtwin.body.equations import Bools, Floats, body_surface_area, coefficients, fade_in
-from pharmtwin.body.liver_volume import METHODS, liver_volume
-from pharmtwin.body.reference import BLOOD, REST, reference, reference_body
 
 #: organ -> curve of ageing of its mass
 AGEING_ORGANS = {

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from pharmtwin import units
 from pharmtwin.body.equations import Floats, body_surface_area
-from pharmtwin.body.kidney import INDEX_BSA, kidney_curve, typical_gfr
-from pharmtwin.body.kidney_equations import kidney_coefficients
+from pharmtwin.body.kidney.equations import kidney_coefficients
+from pharmtwin.body.kidney.function import INDEX_BSA, kidney_curve, typical_gfr
 from pharmtwin.findings import Finding
 from pharmtwin.units import DAYS_PER_YEAR
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.body.conditions import Condition, conditions_of
+from pharmtwin.body.conditions.table import Condition, conditions_of
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.body.sheet import numbers
+from pharmtwin.body.people.sheet import numbers
 from pharmtwin.core.ages import TERM_WEEKS
 
 REQUIRED = ("twin_id", "sex", "age_y", "weight_kg", "height_cm")

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pharmtwin.body.ontogeny import ADULT_AGE, FIRST, checked_ages
+from pharmtwin.body.content.ontogeny import ADULT_AGE, FIRST, checked_ages
 from pharmtwin.core.ages import TERM_WEEKS
 from pharmtwin.facts import fact_table
 from pharmtwin.units import DAYS_PER_YEAR, WEEKS_PER_YEAR

@@ -1,0 +1,1 @@
+"""Organs and flows: the reference bodies, scaling to a person, ageing."""

@@ -1,0 +1,1 @@
+"""Diseases, pregnancy and severe obesity: which there are, their curves and effects."""

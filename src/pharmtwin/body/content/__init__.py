@@ -1,0 +1,1 @@
+"""What the organs hold: enzymes and their maturation, microsomal protein, plasma proteins."""

@@ -1,0 +1,1 @@
+"""Kidney function: GFR by marker and age, its equations, units of its markers."""

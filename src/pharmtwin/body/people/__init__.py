@@ -1,0 +1,1 @@
+"""Who somebody is: covariates, growth, survey, what is missing, virtual populations."""
