@@ -28,11 +28,12 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint reference property peers reads bench browser lock update-genes clean python-in-range
+.PHONY: help setup demo qualification test lint reference property peers reads bench browser lock update-genes clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
 	@echo "make demo       setup, then the shipped synthetic study; CORES=$(CORES)"
+	@echo "make qualification  every published study predicted and judged; reference tables below DATA=folder (docs/qualification.md)"
 	@echo "make test       setup, then the tests (unit, contract, workflow); PYTEST_ARGS='-k word'"
 	@echo "make lint       style, types, workflow"
 	@echo "make reference  tests against other programs and the reference data beside the checkout"
@@ -80,6 +81,11 @@ demo: setup
 	$(RUN) snakemake --cores $(CORES)
 	@echo
 	@echo "Synthetic study finished. The report: results/demo/report/index.html"
+
+DATA ?= ../shared/data/pbpk
+qualification: setup
+	@test -d "$(DATA)" || { echo "make: no folder $(DATA) of reference tables; name it: make qualification DATA=folder" >&2; exit 1; }
+	$(RUN) snakemake qualification --cores $(CORES) --config qualification='{data: "$(DATA)"}'
 
 test: setup
 	$(RUN) python -m pytest tests/unit tests/contract tests/workflow $(PYTEST_ARGS)

@@ -20,6 +20,7 @@ include: "rules/twins.smk"
 include: "rules/fit.smk"
 include: "rules/pbpk.smk"
 include: "rules/sensitivity.smk"
+include: "rules/qualification.smk"
 include: "rules/report.smk"
 
 

@@ -19,7 +19,9 @@ FINDINGS = f"{OUT}/intake/findings.tsv"
 
 PATHS = config["paths"]
 DRUG = str(config["drug"])
-DRUG_FILE = DRUG if DRUG.endswith((".yaml", ".yml")) else f"resources/drugs/twin/{DRUG}.yaml"
+DRUG_FILE = (
+    DRUG if DRUG.endswith((".yaml", ".yml")) else f"resources/drugs/twin/{DRUG}.yaml"
+)
 FIT = bool(config["fit"]["enabled"]) and bool(PLAN.sampled)
 SENSITIVITY = bool(config["sensitivity"]["enabled"])
 PUBLISHED = PATHS["published"]

@@ -27,9 +27,7 @@ rule twins:
         runtime=30,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
-        settings=settings_digest(
-            config, "pbpk.draws", "master_seed", *TWIN_SETTINGS
-        ),
+        settings=settings_digest(config, "pbpk.draws", "master_seed", *TWIN_SETTINGS),
         code=script_digest("twins"),
         facts=facts_digest("genes", "physiology"),
     script:

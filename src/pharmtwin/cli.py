@@ -91,7 +91,7 @@ def cohort(arguments: argparse.Namespace) -> int:
     """A virtual population as a twins sheet labelled synthetic; 1 if the request is impossible."""
     from pathlib import Path
 
-    from pharmtwin.body.cohort import cohort as draw
+    from pharmtwin.body.people.cohort import cohort as draw
     from pharmtwin.cohorts.sheet import write_sheet
 
     def number(option: str, text: str, form: str) -> float:
@@ -132,11 +132,26 @@ def cohort(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def drug(arguments: argparse.Namespace) -> int:
-    """Check drug files, say what the model makes of them; 1 on errors."""
+def _reference_man() -> dict[str, float]:
+    """Quantities of the reference man (35 years, 73 kg) by name."""
+    from pharmtwin.body.physiology import physiology, reference_twins
+
+    table = physiology(reference_twins())
+    return dict(table[table["twin_id"] == "population_M"].set_index("quantity")["value"])
+
+
+def drug(argv: Sequence[str]) -> int:
+    """Check drug files, simulate a dose, draft a file from published tables; 1 on errors."""
     from pharmtwin.drugs.command import main as run
 
-    return run([arguments.action, *arguments.files])
+    return run(argv, _reference_man)
+
+
+def ddi(argv: Sequence[str]) -> int:
+    """Static models of interactions (ICH M12) with the decision table; 1 on errors."""
+    from pharmtwin.ddi.command import main as run
+
+    return run(argv, _reference_man)
 
 
 def fit(argv: Sequence[str]) -> int:
@@ -155,6 +170,8 @@ def qualify(argv: Sequence[str]) -> int:
 
 #: commands that read their own arguments
 OWN = {
+    "drug": (drug, "drug files of schema 2: check one, simulate a dose, draft one from published tables"),
+    "ddi": (ddi, "static interaction models of ICH M12 and their decision table"),
     "fit": (fit, "estimate a drug's values on its building set, as resources/qualification/plan.yaml says"),
     "qualify": (qualify, "simulate published studies with the drug library: tables and figures of accuracy"),
 }
@@ -217,11 +234,6 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--genes", nargs="+", default=[], metavar="GENE", help="add a diplotype column for each")
     sub.add_argument("--out", required=True, metavar="TSV")
     sub.set_defaults(run=cohort)
-
-    sub = commands.add_parser("drug", help="check drug files of schema 2: what is missing, inconsistent, off by a unit")
-    sub.add_argument("action", choices=["check"])
-    sub.add_argument("files", nargs="+", metavar="FILE", help="a .yaml file, or the name of a shipped drug")
-    sub.set_defaults(run=drug)
 
     for name, (_, words) in OWN.items():
         commands.add_parser(name, help=words)

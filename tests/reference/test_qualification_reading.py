@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.curation.clearance_comparison import candidates, fit, read_ratios
-from pharmtwin.facts import fact_table
 from pharmtwin.qualification.persons import bodies
 from pharmtwin.qualification.reading import read_studies
 from pharmtwin.qualification.reading_names import assumed
 from pharmtwin.qualification.study import Studies
-from pharmtwin.tables import records
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pbpk"
 pytestmark = [pytest.mark.reference, pytest.mark.skipif(not DATA.exists(), reason="no reference data beside the clone")]
@@ -102,11 +99,3 @@ def test_observed_windows_reproduce_an_observed_ratio(studies: Studies) -> None:
         return float(np.trapezoid(p.concentration[inside], p.time[inside]))
 
     assert auc("paroxetine_003") / auc("paroxetine_004") == pytest.approx(row.auc, rel=0.1)
-
-
-def test_left_out_exponents_are_the_fits() -> None:
-    rows, _ = read_ratios(DATA / "cyp2d6_genotype_ratios.csv", [900050])
-    form = next(m for m in candidates() if m.name == "power, g fitted")
-    for fact in records(fact_table("qualification/cyp2d6_left_out.tsv")):
-        kept = [r for r in rows if r.drug != fact.drug]
-        assert len(kept) == fact.n and fit(kept, form)[0] == pytest.approx(float(fact.g), abs=1e-3)

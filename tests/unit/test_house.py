@@ -31,7 +31,7 @@ LOWER = {"files", "", "findings", "tables", "units", "facts"}
 ALLOWED = {
     **{stage: {"core", "model", "engine"} | LOWER for stage in STAGES},
     "core": {"model", "engine"} | LOWER,
-    "ddi": {"core"} | LOWER,
+    "ddi": {"core", "drugs"} | LOWER,
     "drugs": {"core", "model", "engine"} | LOWER,
     "exchange": {"model", "engine"} | LOWER,
     "engine": {"model"} | LOWER,

@@ -17,13 +17,14 @@ from pharmtwin.drugs.read import read_drug
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.drugs.system import build
 from pharmtwin.qualification.fit import Fit, FitError, fit, lines, soft, to_write
+from pharmtwin.qualification.fit_command import building_set
 from pharmtwin.qualification.fit_exposures import exposure_jobs, exposure_value, read_exposures, read_own_profiles
 from pharmtwin.qualification.fit_values import Written, full_path, number, quantities, with_values, write_values
-from pharmtwin.qualification.plan import Entry, Fitted, PlanError, read_plan
-from pharmtwin.qualification.simulate import World, predict_profile
+from pharmtwin.qualification.plan import Entry, Fitted, Plan, PlanError, read_plan
+from pharmtwin.qualification.simulate import World, predict_profile, predict_ratio
 from pharmtwin.qualification.simulate_own import exposure_summary, predict_exposures
 from pharmtwin.qualification.simulate_runs import run_jobs
-from pharmtwin.qualification.study import Arm, Dosing, Event, Profile
+from pharmtwin.qualification.study import Arm, Dosing, Event, Profile, Ratio, Studies
 
 ACTION = {"target": "CYP2D6", "mechanism": "competitive", "Ki": quantity(0.5, "umol/L")}
 CLEAR, SCALE = "compounds.d.metabolism.CYP2D6.CLint_enzyme", "compounds.d.distribution.Kp_scale"
@@ -68,6 +69,7 @@ def test_the_prior_holds_what_data_do_not_tell(drug: Drug) -> None:
     silent = "compounds.d.acts_on.CYP2D6.Ki"  # inhibits its own enzyme: a drug does not act on itself here
     found = fit(entry(Fitted((("d", silent),), 0.5)), World({"d": drug}, body), data)
     assert found.values["d", full_path(drug, silent)] == pytest.approx(0.5, rel=1e-3)
+    assert found.se_log["d", full_path(drug, silent)] <= 0.5  # never more uncertain than the prior
 
 
 def test_one_factor_moves_several_values(drug: Drug) -> None:
@@ -150,19 +152,43 @@ def test_numbers_are_numbers_to_yaml() -> None:
         assert isinstance(yaml.safe_load(number(value)), int | float)
 
 
-def test_written_fit_has_a_limited_cv() -> None:
-    found = Fit("d", {("d", CLEAR): 1.0}, {("d", CLEAR): 9.0}, {("d", CLEAR): 0.8}, 1.0, 1.0, (), ())
-    assert to_write(found) == {"d": {CLEAR: Written(1.0, 2.0, 0.8)}}
+def test_what_is_written_of_a_fit() -> None:
+    found = Fit("d", {("d", CLEAR): 1.0}, {("d", CLEAR): 0.3}, {("d", CLEAR): 0.8}, 1.0, 1.0, (), ())
+    assert to_write(found) == {"d": {CLEAR: Written(1.0, 0.3, 0.8)}}
+
+
+def test_an_inhibitor_is_fitted_on_an_interaction_study(drug: Drug, tmp_path: Path) -> None:
+    blocker = make_drug(tmp_path, "blocker", blocker=compound(acts_on=[ACTION], metabolism=[linear(1.0)]))
+    Ki = "compounds.blocker.acts_on.CYP2D6.Ki"
+    alone = Arm((Dosing("d", "oral", (Event(0.0, 50.0),)),))
+    both = Arm((*alone.dosings, Dosing("blocker", "oral", (Event(0.0, 20.0),))))
+    window = (0.0, math.inf)
+    blank = Ratio("7", "interaction", "s", "d", ("d",), both, alone, window, window, auc=1.0, cmax=math.nan)
+    true = World({"d": drug, "blocker": with_values(blocker, {full_path(blocker, Ki): 0.05})}, body)
+    seen = replace(blank, auc=predict_ratio(blank, true).auc)
+    plan = Entry("blocker", ("blocker",), ratios=("7",), fitted=(Fitted((("blocker", Ki),), 9.0),))
+    world = World({"d": drug, "blocker": blocker}, body)
+    found = fit(plan, world, [], [], [seen])
+    assert found.values["blocker", full_path(blocker, Ki)] == pytest.approx(0.05, rel=0.05)
+    assert found.items[0].kind == "ratio" and found.items[0].n == 1 and found.before > 1.1
+    with pytest.raises(FitError, match="genotypes are predicted, never fitted: 7"):
+        fit(plan, world, [], [], [replace(seen, use_case="genotype")])
+    studies = Studies((), (seen, replace(seen, id="8")), ())
+    assert [r.id for r in building_set(plan, studies, [], [], world.library)[2]] == ["7"]
+    with pytest.raises(KeyError, match="no ratio 7"):
+        building_set(plan, Studies((), (), ()), [], [], world.library)
+    assert Plan(read_plan().spread, {"blocker": plan}).building_ratios() == {"7"}
+    assert not Plan(read_plan().spread, {"blocker": replace(plan, fitted=())}).building_ratios()
 
 
 PLAN = """
 acid_suppressants: [omeprazole_S]
 spread: {within_genotype: &x {value: 0.3, unit: "1", source: s}, transporter: *x, gfr: *x, ratio_studies: *x, few: *x,
-  people: {value: 10, unit: "1", source: s}}
+  ratio_studies_cmax: *x, company: *x, turnover: *x, people: {value: 10, unit: "1", source: s}}
 drugs:
   metoprolol:
     files: [metoprolol_R, metoprolol_S]
-    building: {profiles: [m_1], studies: [A 1990], exposures: all}
+    building: {profiles: [m_1], studies: [A 1990], exposures: all, ratios: ["366"]}
     fitted:
       - {value: [metoprolol_R:absorption.Peff, metoprolol_S:absorption.Peff], prior_sd: 0.3}
   midazolam:
@@ -175,6 +201,7 @@ def test_a_plan_is_read_and_says_what_it_builds_on(tmp_path: Path) -> None:
     file.write_text(PLAN, encoding="utf-8")
     plan = read_plan(file)
     both = plan.entries["metoprolol"]
+    assert plan.building_ratios() == {"366"}
     assert both.all_exposures and both.fitted[0].paths[1] == ("metoprolol_S", "absorption.Peff")
     assert plan.entries["midazolam"].files == ("midazolam",) and plan.acid_suppressants == {"omeprazole_S"}
     one = replace(profile("p", "oral", np.array([1.0]), np.array([1.0])), study="A 1990")
@@ -186,6 +213,9 @@ def test_a_plan_is_read_and_says_what_it_builds_on(tmp_path: Path) -> None:
         read_plan(tmp_path / "none.yaml")
     file.write_text(PLAN.replace("gfr", "GFR"), encoding="utf-8")
     with pytest.raises(PlanError, match=r"(?s)GFR: not known.*spread.gfr: needs value"):
+        read_plan(file)
+    file.write_text(PLAN.replace('["366"]', "all"), encoding="utf-8")
+    with pytest.raises(PlanError, match="list the rows by id"):
         read_plan(file)
     file.write_text(PLAN.replace("prior_sd: 0.5", "prior_sd: 0").replace("studies:", "papers:"), encoding="utf-8")
     with pytest.raises(PlanError, match=r"(?s)papers: not known.*prior_sd"):

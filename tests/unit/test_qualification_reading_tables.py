@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.qualification.genotypes import GENES, left_out_exponent, mean_activity, mixture
+from pharmtwin.facts import fact_table
+from pharmtwin.qualification.genotypes import GENES, coded_by_pair, mean_activity, mixture
 from pharmtwin.qualification.persons import ancestry_of, bodies, complete
 from pharmtwin.qualification.reading import read_studies
 from pharmtwin.qualification.reading_names import Entry, assumed, dosed, dosings, file_name, measured
@@ -111,11 +112,18 @@ def test_phenotypes_of_a_gene() -> None:
 
 
 def test_map_without_the_drug() -> None:
-    assert left_out_exponent("metoprolol_R") == left_out_exponent("metoprolol") != left_out_exponent("paroxetine")
-    assert left_out_exponent("atomoxetine") is None
-    with_it, without = (mixture("CYP2D6", "AS0.5", leave_out=d)[0][0] for d in ("", "dextromethorphan"))
-    exponent = left_out_exponent("dextromethorphan")
-    assert exponent is not None and without == pytest.approx(0.25**exponent) and without != with_it
+    of = {d: mixture("CYP2D6", "AS0.5", leave_out=d)[0][0] for d in ("", "metoprolol", "metoprolol_R", "paroxetine")}
+    assert of["metoprolol"] == of["metoprolol_R"] != of[""]
+    assert mixture("CYP2D6", "AS0.5", leave_out="atomoxetine")[0][0] == of[""]  # a drug that no map has seen
+    table = fact_table("qualification/cyp2d6_left_out.tsv").set_index("drug")
+    assert set(table["form"]) == {"power"} and of["paroxetine"] == pytest.approx(0.25 ** table["value"]["paroxetine"])
+
+
+def test_extensive_metabolisers_are_all_but_poor_ones() -> None:
+    for ancestry in ("EUR", "EAS"):
+        with coded_by_pair():
+            everyone, extensive = (dict(mixture("CYP2D6", w, ancestry)) for w in ("", "EM"))
+        assert extensive == {pair: w for pair, w in everyone.items() if pair > 0}
 
 
 def test_unknown_groups_are_refused() -> None:

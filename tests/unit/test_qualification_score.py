@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,20 +12,22 @@ import pandas as pd
 import pytest
 from qualification_drugs import body, compound, linear, make_drug, quantity
 
-from pharmtwin.qualification import figures, intervals
+from pharmtwin.qualification import figures, gate, interval_arms, intervals, shards
 from pharmtwin.qualification.command import main, networks_of, panels, report, write_tables
+from pharmtwin.qualification.criteria import coverage, criteria
 from pharmtwin.qualification.fit_command import main as fit_main
 from pharmtwin.qualification.fit_values import scaled
 from pharmtwin.qualification.intervals import Z90, between_studies, drawn_questions, interval, library_scales, people
-from pharmtwin.qualification.page import BEGIN, END, criteria, write_page
+from pharmtwin.qualification.page import BEGIN, END, write_page
 from pharmtwin.qualification.page import body as page_body
 from pharmtwin.qualification.plan import Entry, Fitted, Plan, Spread
 from pharmtwin.qualification.score import both, by, judge, judged, names, outside_guest, pair, profile_table
-from pharmtwin.qualification.simulate import ProfileAnswer, World
-from pharmtwin.qualification.simulate_all import Result, run, select
+from pharmtwin.qualification.simulate import ProfileAnswer, World, set_up
+from pharmtwin.qualification.simulate_all import Result, questions, run, select
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Profile, Ratio, Studies
 
-SPREAD = Spread(within_genotype=0.3, transporter=0.4, gfr=0.2, ratio_studies=0.1, few=0.25, people=10)
+SPREAD = Spread(within_genotype=0.3, transporter=0.4, gfr=0.2, ratio_studies=0.1, ratio_studies_cmax=0.15, company=0.2,
+                turnover=0.3, few=0.25, people=10)  # fmt: skip
 INF = math.inf
 
 
@@ -130,6 +133,50 @@ def intervals_answers(questions: list) -> list:  # type: ignore[type-arg]
     return answer(questions)[0]
 
 
+def test_activities_given_a_genotype_are_uncertain_but_for_none_and_the_reference() -> None:
+    z = [1.0, -1.0]
+    assert interval_arms.activity("CYP2D6", 0.0, z) == [0.0, 0.0]
+    assert interval_arms.activity("CYP2D6", 1.0, z) == [1.0, 1.0]
+    form, rows = interval_arms.map_rows("CYP2D6")
+    up, down = interval_arms.activity("CYP2D6", 0.25, z)
+    sd = rows[0][1]
+    assert (
+        form == "power" and up == pytest.approx(0.25 ** math.exp(sd)) and down == pytest.approx(0.25 ** math.exp(-sd))
+    )
+    one, other = interval_arms.activity("CYP2C19", 0.462, z)  # no function and normal function
+    assert math.log(one / other) / 2 == pytest.approx(0.35)
+    assert interval_arms.activity("CYP3A4", 0.5, z) == [0.5, 0.5]  # no map, nothing known
+
+
+def test_the_company_of_a_drug_differs_between_studies(world: World) -> None:
+    named = lambda name: intervals.normals(1, name, 4).tolist()  # noqa: E731
+    drawn = interval_arms.drawn_arms(arm(BLOCK, activity=0.25), "s", 0.2, named)
+    own, other = ([a.dosings[i].events[0].amount for a in drawn] for i in (0, 1))
+    assert set(own) == {100.0} and len(set(other)) == 4
+    assert np.log(np.array(other) / 50.0) == pytest.approx(0.2 * np.array(named("s:blocker")))
+    assert len({a.genotype["CYP2D6"] for a in drawn}) == 4
+    elsewhere = interval_arms.drawn_arms(arm(BLOCK, activity=0.25), "t", 0.2, named)
+    assert [a.genotype for a in elsewhere] == [a.genotype for a in drawn]  # of the drug, whatever the study
+    assert elsewhere[0].dosings != drawn[0].dosings
+
+
+def test_turnover_acts_on_inactivation(tmp_path: Path) -> None:
+    action = {"target": "CYP3A4", "mechanism": "inactivation", "KI": quantity(1.0, "umol/L"),
+              "kinact": quantity(2.0, "1/h")}  # fmt: skip
+    drug = make_drug(tmp_path, "loss", loss=compound(acts_on=[action], metabolism=[linear(3.0)]))
+    path = "compounds.loss.acts_on.CYP3A4.inactivation.kinact"
+    drawn = library_scales({"loss": drug}, 1000, 1, turnover=0.3)
+    assert np.std(np.log([s["loss"][path] for s in drawn])) == pytest.approx(0.3, rel=0.1)
+    assert not any(library_scales({"loss": drug}, 4, 1))
+
+
+def test_replicates_are_pooled_within_groups() -> None:
+    sd, freedom = intervals.replicates([[0.0, 0.2], [5.0, 5.0, 5.3]])
+    assert freedom == 3 and sd == pytest.approx(math.sqrt((0.02 + 0.06) / 3))
+    with pytest.raises(ValueError, match="no two studies"):
+        intervals.replicates([[1.0]])
+
+
 # ---- tables
 
 
@@ -217,15 +264,63 @@ def test_all_in_one_run(result: Result) -> None:
     assert {c.structure for c in result.costs} == {"victim", "victim + blocker"}
 
 
+def test_coverage_is_told_by_use_case(result: Result) -> None:
+    found = {(c.what, c.quantity): c for c in coverage(result)}
+    assert found["profiles", "AUC"].n == 1  # of two, one is building
+    assert found["ratios", "AUC"].n == 2 and found["ratios, genotype", "AUC"].n == 1  # not flagged, solved
+    assert all(0 <= c.low <= c.share <= c.high <= 1 and c.hits <= c.n for c in found.values())
+
+
+def test_shards_give_the_same_whatever_their_number(world: World, tmp_path: Path) -> None:
+    ratios = (ratio("genotype", arm(activity=0.0), 1.9, name="1"), ratio("CYP2D6-DDI", arm(BLOCK), 1.3, name="3"))
+    studies = Studies((profile("a"), profile("b")), ratios, ())
+    jobs = set_up(questions(studies, (), world, PLAN, 10))[0]
+    tables = []
+    for n in (1, 3):
+        parts = shards.shares(jobs, n)
+        assert sorted(i for part in parts for i in part) == list(range(len(jobs)))
+        files = [tmp_path / f"{k}_of_{n}.npz" for k in range(n)]
+        for k, file in enumerate(files):
+            shards.solve_shard(jobs, k, n, file)
+        tables.append(run(studies, (), world, PLAN, draws=10, solver=shards.from_files(files)))
+    here = run(studies, (), world, PLAN, draws=10, workers=1)
+    for other in tables:
+        pd.testing.assert_frame_equal(here.ratios, other.ratios, check_exact=True)
+        pd.testing.assert_frame_equal(here.profiles, other.profiles, check_exact=True)
+    with pytest.raises(shards.ShardError, match="missing"):
+        shards.from_files(files[:1])(jobs)
+    with pytest.raises(shards.ShardError, match="other jobs"):
+        shards.from_files(files)(jobs[1:])
+
+
+def test_the_gate_holds_what_it_was_written_with(result: Result, tmp_path: Path) -> None:
+    lines = criteria(result, PLAN, {"3": "CYP2D6-DDI"})
+    gate.write_gate(lines, tmp_path / "gate.tsv")
+    bars = gate.read_gate(tmp_path / "gate.tsv")
+    assert bars == gate.bars(lines) and not gate.fallen(lines, bars)
+    fold = next(b for b in bars if b.lower_is_better)
+    share = next(b for b in bars if not b.lower_is_better)
+
+    def changed(bar: gate.Bar, value: float) -> list[str]:
+        new = [replace(x, value=value) if x.what == bar.figure else x for x in lines]
+        return gate.fallen(new, bars)
+
+    assert not changed(fold, fold.value * 1.005) and not changed(fold, fold.value * 0.5)
+    assert len(changed(fold, fold.value * 1.02)) == 1 and len(changed(share, share.value - 0.02)) == 1
+    assert "no figure" in changed(fold, math.nan)[0]
+    met = next(b for b in bars if b.met)
+    assert "was met" in gate.fallen([replace(x, met=False) if x.what == met.figure else x for x in lines], bars)[0]
+
+
 def test_criteria_say_what_is_met(result: Result) -> None:
     found = {c.what: c for c in criteria(result, PLAN, {"3": "CYP2D6-DDI", "9": "CYP2D6-DDI"})}
     assert found["CYP2D6-DDI, rows predicted"].found.startswith("1 of 2 rows (50 %)")
     assert found["CYP2D6-DDI, rows predicted"].met is True
-    (gmfe,) = (c for k, c in found.items() if k.startswith("genotype ratios, AUC GMFE (n 1,"))
+    gmfe = found["CYP2D6 genotype ratios, AUC GMFE"]
     peer = 2.5 / 1.9
     assert f"PK-Sim {peer:.2f}" in gmfe.found and gmfe.met is not None
     assert found["CYP3A4-DDI, AUC GMFE on PK-Sim's rows"].met is None
-    assert any(k.startswith("90 % intervals, all") for k in found)
+    assert any(k == "90 % intervals, all" for k in found)
     assert found["profiles of victim, verification, GMFE of points"].asked == "<= 1.50 (PK-Sim)"
     assert all(("NOT MET" in c.text()) == (c.met is False) for c in found.values())
 
@@ -234,12 +329,12 @@ def test_tables_pictures_and_page(result: Result, tmp_path: Path, capsys: pytest
     write_tables(result, tmp_path)
     left = pd.read_csv(tmp_path / "left_out.tsv", sep="\t")
     assert left["reason"].iloc[0] == "no drug file: y"
-    for name in ("identity.svg", "profiles_victim.svg"):
+    for name in ("identity.svg", "profiles/victim.svg"):
         root = ElementTree.parse(tmp_path / name).getroot()
         assert root.tag.endswith("svg") and len(root.findall(".//{*}circle")) >= 2
     shown = (tmp_path / "identity.svg").read_text(encoding="utf-8")
-    assert "genotype: AUC ratios" in shown and "profiles, building: AUC" in shown
-    assert figures.identity({"nothing": panels(result)["genotype: AUC ratios"][:0]}).count("no predictions") == 1
+    assert "Genotype ratios: AUC" in shown and "Profiles, building: AUC" in shown
+    assert figures.identity({"nothing": panels(result)["Genotype ratios: AUC"][:0]}).count("no predictions") == 1
     report(result)
     printed = capsys.readouterr().out
     assert "Not simulated: 2 rows" in printed and "2 structures" in printed
@@ -281,7 +376,11 @@ def test_the_command_from_tables_to_criteria(tmp_path: Path, capsys: pytest.Capt
     told = ["--data", str(data), "--out", str(out), "--library", str(library), "--workers", "1"]
     assert main([*told, "--draws", "10", "--use-case", "genotype"]) == 0
     printed = capsys.readouterr()
-    assert "genotype ratios, AUC GMFE (n 1" in printed.out and "broken.yaml" in printed.err
+    assert (
+        "CYP2D6 genotype ratios, AUC GMFE" in printed.out
+        and "(n 1, map" in printed.out
+        and "broken.yaml" in printed.err
+    )
     table = pd.read_csv(out / "ratios.tsv", sep="\t")
     assert len(table) == 1 and table["AUC_predicted"].iloc[0] > 2 and table["AUC_low"].notna().all()
     left = pd.read_csv(out / "left_out.tsv", sep="\t")

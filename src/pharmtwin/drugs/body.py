@@ -38,6 +38,11 @@ def has_content(molecule: str, tissue: str, quantity: str) -> bool:
     return (molecule, tissue, quantity) in _contents()
 
 
+def inducible(molecule: str, tissue: str) -> bool:
+    """False if inducers do not reach a molecule in this tissue (``inducible`` 0 in ``physiology/abundance.tsv``)."""
+    return _contents().get((molecule, tissue, "inducible"), 1.0) > 0
+
+
 def sinusoids() -> float:
     """Part of the liver's volume that is outside of cells, in the two-state liver the space of its blood."""
     return content("extracellular", "liver", "volume_fraction")

@@ -42,6 +42,7 @@ COMPOUND: dict[str, dict[str, Field]] = {
     },
     "distribution": {
         "Kp_scale": Field("1", "common factor on all partition coefficients", 1e-3, 1e3, (0.05, 20)),
+        "Kp_muscle": Field("1", "muscle:plasma ratio, instead of the method's; Kp_scale does not apply", 1e-3, 1e4),
     },
     "liver": {
         "PS": Field("L/h", "passive clearance of unbound drug into the cells of the reference man's liver", 1e-3, 1e7),
@@ -73,7 +74,7 @@ KINETICS: dict[str, tuple[str, ...]] = {
 #: those that are stated per enzyme, and those that cannot do without Km
 PER_ENZYME = ("kcat", "CLint_enzyme")
 NEEDS_KM = ("kcat", "Vmax_liver")
-#: quantities of one action on an enzyme or transporter, by mechanism: all are needed
+#: quantities of one action on an enzyme or transporter, by mechanism
 ACTIONS: dict[str, dict[str, Field]] = {
     "competitive": {"Ki": Field("umol/L", "inhibition constant, unbound", 1e-7, 1e5, (1e-5, 500))},
     "uncompetitive": {"Ki": Field("umol/L", "inhibition constant, unbound", 1e-7, 1e5, (1e-5, 500))},
@@ -89,8 +90,11 @@ ACTIONS: dict[str, dict[str, Field]] = {
     "induction": {
         "Emax": Field("1", "largest increase of synthesis (1: doubled)", 1e-3, 200, (0.1, 50)),
         "EC50": Field("umol/L", "unbound concentration of half that increase", 1e-6, 1e5, (1e-3, 500)),
+        "Emax_gut": Field("1", "Emax in the gut wall, where it is another one", 0, 200, (0, 50)),
     },
 }
+#: those of them that may be left out
+ACTIONS_OPTIONAL = ("Emax_gut",)
 #: quantities of transport by a transporter
 TRANSPORT: dict[str, Field] = {
     "Vmax": Field("umol/h", "largest rate, reference adult's organ", 1e-6, 1e9),

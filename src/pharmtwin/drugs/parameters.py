@@ -21,6 +21,7 @@ from pharmtwin.drugs.body import (
     content,
     distribution,
     enzyme_amount,
+    inducible,
     plasma,
     relative_content,
     relative_kidney,
@@ -96,6 +97,8 @@ def _compound(part: Part, body: Body, system: System, own: Gut) -> dict[str, flo
     fu, ratio = plasma(compound, body)
     kp, file_fu = distribution(compound).kp, compound["binding.fu_p"]
     scale = compound.get("distribution.Kp_scale", 1.0)
+    if "distribution.Kp_muscle" in compound.values:  # stated as it is: the common factor must not move it
+        kp = {**kp, "muscle": compound["distribution.Kp_muscle"] / scale}
     out = {n(f"Kp_{t}"): kp[t] * fu / file_fu for t in TISSUES}
     out |= {n("fu_p"): fu, n("B_P"): ratio, n("MW"): compound["physicochemistry.MW"], n("Kp_scale"): scale}
     out[n("GFR_fraction")] = compound.get("kidney.GFR_fraction", 1.0)
@@ -116,7 +119,9 @@ def _compound(part: Part, body: Body, system: System, own: Gut) -> dict[str, flo
     for action in compound.acts_on:
         for molecule, place in system.enzymes:
             if molecule == action.target:
-                out |= _action(n, action.mechanism, action.values, site(molecule, place))
+                out |= _action(n, action.mechanism, action.values, molecule, place)
+                if action.mechanism == "induction" and not inducible(molecule, TISSUE[place]):
+                    out[n(f"Emax_{site(molecule, place)}")] = 0.0
     return out
 
 
@@ -164,12 +169,13 @@ def _carried(n: Names, carried: Transport, body: Body, wall: bool) -> dict[str, 
     return {n(f"{'CLint' if wall and place == 'gut' else 'CL'}_{name}"): v["CL"]}
 
 
-def _action(n: Names, mechanism: str, values: Mapping[str, Quantity], target: str) -> dict[str, float]:
-    v = {key: q.value for key, q in values.items()}
+def _action(n: Names, mechanism: str, values: Mapping[str, Quantity], molecule: str, place: str) -> dict[str, float]:
+    v, target = {key: q.value for key, q in values.items()}, site(molecule, place)
     if mechanism == "inactivation":
         return {n(f"kinact_{target}"): v["kinact"], n(f"KI_{target}"): v["KI"]}
     if mechanism == "induction":
-        return {n(f"Emax_{target}"): v["Emax"], n(f"EC50_{target}"): v["EC50"]}
+        largest = v.get("Emax_gut", v["Emax"]) if place == "gut" else v["Emax"]
+        return {n(f"Emax_{target}"): largest, n(f"EC50_{target}"): v["EC50"]}
     competitive, uncompetitive = v.get("Kic", v.get("Ki")), v.get("Kiu", v.get("Ki"))
     out = {}
     if mechanism != "uncompetitive" and competitive is not None:

@@ -194,7 +194,7 @@ class _Reader(Reader):
         specs = f.ACTIONS[str(mechanism)]
         self.mapping(key, raw, ("target", "mechanism", *specs))
         for name, spec in specs.items():
-            if name not in raw:
+            if name not in raw and name not in f.ACTIONS_OPTIONAL:
                 self.missing(key, name, spec)
         if not raw.get("target"):
             self.error(f"{key}.target", "drug.missing", "no target is named", "name the enzyme or transporter")

@@ -6,24 +6,81 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from pharmtwin.files import write_text
 from pharmtwin.qualification import figures
+from pharmtwin.qualification.criteria import Line, coverage, criteria
 from pharmtwin.qualification.fit_exposures import entries
-from pharmtwin.qualification.page import body, criteria, write_page
-from pharmtwin.qualification.plan import PLAN, read_plan
+from pharmtwin.qualification.gate import write_gate
+from pharmtwin.qualification.page import PAGE, WORDS, body, write_page
+from pharmtwin.qualification.plan import PLAN, Plan, read_plan
 from pharmtwin.qualification.reading import read_studies
 from pharmtwin.qualification.score import by, by_drug, judged
-from pharmtwin.qualification.simulate_all import Result, run, select
+from pharmtwin.qualification.shards import Solver
+from pharmtwin.qualification.simulate import Question, World
+from pharmtwin.qualification.simulate_all import Result, questions, run, select
 from pharmtwin.qualification.simulate_own import Own, exposure_summary, own_tables
 from pharmtwin.qualification.simulate_world import FOLDER, open_world
+from pharmtwin.qualification.study import Ratio, Studies
 
 NETWORKS = "osp_ddi_pred_vs_obs.csv"
 USE_CASES = ("profiles", "genotype", "CYP3A4-DDI", "CYP2D6-DDI", "interaction")
 OWN = "own"  # our own collection of exposures and profiles
+PICTURE = "predicted against observed"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is asked of which world. in_sample : genotype ratios with the activity map that has seen the drug.
+
+    networks : as in ``criteria``; empty if studies were selected, as shares are of the whole table. wrong : drug files
+    that cannot be read.
+    """
+
+    studies: Studies
+    in_sample: tuple[Ratio, ...]
+    world: World
+    plan: Plan
+    networks: dict[str, str]
+    wrong: tuple[str, ...]
+    draws: int
+
+    def questions(self) -> list[Question]:
+        """All of them."""
+        return questions(self.studies, self.in_sample, self.world, self.plan, self.draws)
+
+    def run(self, workers: int = 2, solver: Solver | None = None) -> Result:
+        """Predict everything."""
+        return run(
+            self.studies, self.in_sample, self.world, self.plan, draws=self.draws, workers=workers, solver=solver
+        )
+
+    def criteria(self, result: Result) -> list[Line]:
+        """The criteria with their figures."""
+        return criteria(result, self.plan, self.networks)
+
+
+def set_up(
+    data: Path,
+    draws: int = 30,
+    drugs: Sequence[str] = (),
+    use_cases: Sequence[str] = (),
+    plan: Path = PLAN,
+    library: Path = FOLDER,
+) -> Setup:
+    """Read the plan, the drug files and the reference tables. drugs, use_cases : only these (empty: all)."""
+    what = read_plan(plan)
+    world, wrong = open_world(what, library)
+    known = entries(world.library)
+    studies = select(read_studies(data, known), drugs, use_cases)
+    seen = select(read_studies(data, known, in_sample=True), drugs, use_cases).ratios
+    in_sample = tuple(r for r in seen if r.use_case == "genotype")
+    networks = {} if drugs or use_cases else networks_of(data)
+    return Setup(studies, in_sample, world, what, networks, tuple(wrong), draws)
 
 
 def networks_of(folder: Path) -> dict[str, str]:
@@ -38,10 +95,10 @@ def networks_of(folder: Path) -> dict[str, str]:
 def panels(result: Result) -> dict[str, pd.DataFrame]:
     """Tables of the identity plots by title."""
     ratios = judged(result.ratios)
-    out = {f"{u}: AUC ratios": ratios[ratios["use_case"] == u] for u in USE_CASES[1:]} if len(ratios) else {}
+    out = {f"{WORDS[u]}: AUC": ratios[ratios["use_case"] == u] for u in USE_CASES[1:]} if len(ratios) else {}
     if len(result.profiles):
         for role in ("building", "verification"):
-            out[f"profiles, {role}: AUC"] = result.profiles[result.profiles["role"] == role].assign(
+            out[f"Profiles, {role}: AUC"] = result.profiles[result.profiles["role"] == role].assign(
                 victim=result.profiles["drug"]
             )
     return {title: table for title, table in out.items() if len(table) and (table["AUC_predicted"] > 0).any()}
@@ -55,9 +112,10 @@ def write_tables(result: Result, out: Path) -> None:
         "points": result.points,
         "profiles_by_drug": by_drug(result.profiles, result.points),
         "ratios": result.ratios,
-        "ratios_by_use_case": by(result.ratios, ["use_case"]),
-        "ratios_by_pair": by(result.ratios, ["use_case", "victim", "others"]),
-        "ratios_cmax_by_use_case": by(result.ratios, ["use_case"], "Cmax"),
+        "ratios_by_use_case": by(result.ratios, ["use_case", "role"]),
+        "ratios_by_pair": by(result.ratios, ["use_case", "victim", "others", "role"]),
+        "ratios_cmax_by_use_case": by(result.ratios, ["use_case", "role"], "Cmax"),
+        "coverage": pd.DataFrame(coverage(result)),
         "genotype_in_sample": result.in_sample,
         "left_out": pd.DataFrame(result.left_out),
         "cost": pd.DataFrame(result.costs),
@@ -68,8 +126,28 @@ def write_tables(result: Result, out: Path) -> None:
     by_name: dict[str, list[figures.Pair]] = {}
     for pair, drug in zip(result.pairs, result.profiles["drug"] if len(result.profiles) else (), strict=True):
         by_name.setdefault(str(drug), []).append(pair)
+    (out / "profiles").mkdir(exist_ok=True)
     for drug, pairs in by_name.items():
-        write_text(out / f"profiles_{drug}.svg", figures.profiles(pairs, result.roles))
+        write_text(out / "profiles" / f"{drug}.svg", figures.profiles(pairs, result.roles))
+
+
+def write_all(setup: Setup, result: Result, out: Path, own: Sequence[str] | None = (), workers: int = 1) -> list[Line]:
+    """Tables, pictures, the criteria (``criteria.tsv``), and ``qualification.md`` as on the page; prints all figures.
+
+    own : drugs of our own collection of exposures and profiles that is predicted as well (empty: all, None: nothing).
+    """
+    write_tables(result, out)
+    report(result)
+    if own is not None:
+        show_own(own_tables(setup.world, setup.plan, own, workers), out)
+    lines = setup.criteria(result)
+    print("\n".join(line.text() for line in lines))
+    table = pd.DataFrame([{"criterion": x.what, "found": x.found, "asked": x.asked,
+                           "met": {True: "yes", False: "no", None: ""}[x.met]} for x in lines])  # fmt: skip
+    write_text(out / "criteria.tsv", table.to_csv(sep="\t", index=False))
+    text = body(result, setup.plan, setup.networks, {PICTURE: "identity.svg"})
+    write_text(out / "qualification.md", f"# Qualification\n\n{text}\n")
+    return lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,32 +161,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--library", type=Path, default=FOLDER, help="folder of the drug files")
-    parser.add_argument("--page", type=Path, help="page whose marked part is written anew (docs/qualification.md)")
+    parser.add_argument("--page", type=Path, nargs="?", const=PAGE,
+                        help="page whose marked part is written anew (default: docs/qualification.md)")  # fmt: skip
+    parser.add_argument("--write-gate", action="store_true", help="write resources/qualification/gate.tsv anew")
     parser.add_argument("--gate", action="store_true", help="exit 1 if a criterion is not met")
     args = parser.parse_args(argv)
     if args.draws and args.draws < 10:
         parser.error("fewer than 10 draws give no interval")
-    plan = read_plan(args.plan)
-    world, wrong = open_world(plan, args.library)
-    for line in wrong:
+    if args.write_gate and (args.drug or args.use_case):
+        parser.error("the gate is of all studies")
+    setup = set_up(args.data, args.draws, args.drug, args.use_case, args.plan, args.library)
+    for line in setup.wrong:
         print(f"drug file left out: {line}", file=sys.stderr)
-    known = entries(world.library)
-    everything = read_studies(args.data, known)
-    studies = select(everything, args.drug, args.use_case)
-    seen = select(read_studies(args.data, known, in_sample=True), args.drug, args.use_case)
-    in_sample = [r for r in seen.ratios if r.use_case == "genotype"]
-    result = run(studies, in_sample, world, plan, draws=args.draws, workers=args.workers)
-    write_tables(result, args.out)
-    networks = {} if args.drug or args.use_case else networks_of(args.data)  # shares are of the whole table
-    report(result)
-    if not args.use_case or OWN in args.use_case:
-        show_own(own_tables(world, plan, args.drug, args.workers), args.out)
-    lines = criteria(result, plan, networks)
-    print("\n".join(line.text() for line in lines))
+    result = setup.run(args.workers)
+    own = args.drug if not args.use_case or OWN in args.use_case else None
+    lines = write_all(setup, result, args.out, own, args.workers)
+    if args.write_gate:
+        write_gate(lines)
     if args.page:
         picture = args.page.with_suffix(".svg")
         write_text(picture, figures.identity(panels(result)))
-        write_page(body(result, plan, networks, {"predicted against observed": picture.name}), args.page)
+        write_page(body(result, setup.plan, setup.networks, {PICTURE: picture.name}), args.page)
     return int(args.gate and any(line.met is False for line in lines))
 
 
@@ -132,10 +205,11 @@ def report(result: Result) -> None:
         numbers = "{:.2f}".format
         for title, table in (
             ("Profiles by drug", by_drug(result.profiles, result.points)),
-            ("Ratios of AUC by use case", by(result.ratios, ["use_case"])),
-            ("Ratios of Cmax by use case", by(result.ratios, ["use_case"], "Cmax")),
-            ("Ratios of AUC by pair", by(result.ratios, ["use_case", "victim", "others"])[PAIR] if len(result.ratios)
-             else pd.DataFrame()),
+            ("Ratios of AUC by use case", by(result.ratios, ["use_case", "role"])),
+            ("Ratios of Cmax by use case", by(result.ratios, ["use_case", "role"], "Cmax")),
+            ("Ratios of AUC by pair", by(result.ratios, ["use_case", "victim", "others", "role"])[PAIR]
+             if len(result.ratios) else pd.DataFrame()),
+            ("Coverage of 90 % intervals", pd.DataFrame(coverage(result))),
         ):  # fmt: skip
             print(f"\n{title}\n{table.to_string(index=False, float_format=numbers) if len(table) else '(none)'}")
     reasons = pd.Series([x.reason for x in result.left_out], dtype=str).value_counts()
@@ -154,5 +228,5 @@ def report(result: Result) -> None:
     )
 
 
-PAIR = ["use_case", "victim", "others", "n", "GMFE", "AFE", "within_2", "Guest_1.25", "n_peer", "GMFE_same_rows",
-        "GMFE_peer"]  # fmt: skip
+PAIR = ["use_case", "victim", "others", "role", "n", "GMFE", "AFE", "within_2", "Guest_1.25", "n_peer",
+        "GMFE_same_rows", "GMFE_peer"]  # fmt: skip

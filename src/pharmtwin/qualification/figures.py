@@ -26,7 +26,7 @@ SMALL_W, SMALL_H, COLUMNS = 205, 138, 5
 def _mark(x: float, y: float, k: int, title: str, opacity: float = 0.75) -> str:
     colour, shape = COLOURS[k % len(COLOURS)], SHAPES[k // len(COLOURS) % len(SHAPES)]
     inside = f"<title>{escape(title)}</title>"
-    style = f'fill="{colour}" fill-opacity="{opacity}"'
+    style = f'fill="{colour}" fill-opacity="{opacity}" stroke="{colour}" stroke-opacity="0.75"'
     if shape == "circle":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.4" {style}>{inside}</circle>'
     if shape == "square":
@@ -59,8 +59,11 @@ def identity(panels: Mapping[str, pd.DataFrame], quantity: str = "AUC", colour_b
         for i, (title, table) in enumerate(panels.items())
     ]
     width = min(2, len(drawn)) * (SIDE + LEFT + GAP) + GAP
-    height = -(-len(drawn) // 2) * (SIDE + TOP + 120) + 10
-    return _page(width, height, drawn)
+    height = -(-len(drawn) // 2) * (SIDE + TOP + 120) + 40
+    words = "Lines: identity; 1.25-, 1.5- and 2-fold (dotted to dashed); Guest's limits of ratios, delta 1.25 (grey)."
+    below = f'<text x="{LEFT}" y="{height - 34:.0f}" fill="{MUTED}">{words}</text>'
+    below += f'<text x="{LEFT}" y="{height - 18:.0f}" fill="{MUTED}">Open marks: building set.</text>'
+    return _page(width, height, [*drawn, below])
 
 
 def _page(width: float, height: float, parts: Sequence[str]) -> str:
@@ -89,7 +92,7 @@ def _panel(title: str, table: pd.DataFrame, quantity: str, colour_by: str, x0: f
 
     out = [head, f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="{MUTED}"/>', f'<clipPath id="{_id(title)}">'
            f'<rect width="{SIDE}" height="{SIDE}"/></clipPath>']  # fmt: skip
-    for tick in _ticks(low, high):
+    for tick in _few(_ticks(low, high)):
         out.append(
             f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="0" y2="{SIDE}" stroke="{GRID}" stroke-width=".6"/>'
         )
@@ -113,7 +116,8 @@ def _panel(title: str, table: pd.DataFrame, quantity: str, colour_by: str, x0: f
     groups = sorted(usable[colour_by].astype(str).unique())
     for _, row in usable.iterrows():
         words = ", ".join(str(row[c]) for c in ("study", colour_by, "others", "analyte") if str(row.get(c, "")))
-        out.append(_mark(x(row[columns[0]]), y(row[columns[1]]), groups.index(str(row[colour_by])), words))
+        opacity = 0.1 if row.get("role") == "building" else 0.75
+        out.append(_mark(x(row[columns[0]]), y(row[columns[1]]), groups.index(str(row[colour_by])), words, opacity))
     out.append("</g>")
     what = f"{quantity} ratio" if "use_case" in table else quantity + (" (mg h/L)" if quantity == "AUC" else " (mg/L)")
     out.append(f'<text x="{SIDE / 2:.0f}" y="{SIDE + 30}" text-anchor="middle">observed {what}</text>')

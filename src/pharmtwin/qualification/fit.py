@@ -1,6 +1,7 @@
 """Estimating the few values of a drug that its plan names, on its building set: least squares of log concentrations.
 
-Every profile counts the same, however many points it has, and every exposure like a profile. Soft L1 loss; a log ratio
+Every profile counts the same, however many points it has, and every exposure like a profile; so does a ratio of
+exposures of the plan's few interaction studies, whose AUC and Cmax ratio are its points. Soft L1 loss; a log ratio
 counts as at most 3. Weak priors at the file's ``start``. Derivatives are finite differences of the logarithms, all
 trial values in one batch of solves.
 """
@@ -19,9 +20,9 @@ from pharmtwin.drugs.schema import Drug
 from pharmtwin.qualification.fit_exposures import ObservedExposure, exposure_jobs, exposure_value
 from pharmtwin.qualification.fit_values import Written, full_path, quantities, with_values
 from pharmtwin.qualification.plan import Entry
-from pharmtwin.qualification.simulate import World, profile_answer, profile_job
+from pharmtwin.qualification.simulate import World, profile_answer, profile_job, ratio_answer, ratio_jobs
 from pharmtwin.qualification.simulate_runs import Curve, Job, run_jobs
-from pharmtwin.qualification.study import Profile
+from pharmtwin.qualification.study import Profile, Ratio
 
 Floats = NDArray[np.float64]
 #: sd of the logarithm that a profile's residual is taken to have, against which the priors weigh
@@ -79,6 +80,7 @@ class Setup:
     world: World
     profiles: tuple[Profile, ...]
     exposures: tuple[ObservedExposure, ...]
+    ratios: tuple[Ratio, ...] = ()
 
     def trial(self, x: Floats) -> World:
         """The world with every fitted value times exp(x)."""
@@ -90,6 +92,10 @@ class Setup:
                 changes.setdefault(file, {})[whole] = quantities(drug)[whole].value * math.exp(shift)
         changed: dict[str, Drug] = {f: with_values(self.world.library[f], v) for f, v in changes.items()}
         return replace(self.world, library={**self.world.library, **changed})
+
+    def about(self) -> list[Profile | ObservedExposure | Ratio]:
+        """All observations, in the order of :meth:`jobs`."""
+        return [*self.profiles, *self.exposures, *self.ratios]
 
     def centres(self) -> Floats:
         """Logarithm of start over value, of each factor's first value."""
@@ -103,7 +109,11 @@ class Setup:
     def jobs(self, x: Floats) -> list[tuple[Job, ...]]:
         """Jobs of every observation, in order."""
         world = self.trial(x)
-        return [(profile_job(p, world),) for p in self.profiles] + [exposure_jobs(e, world) for e in self.exposures]
+        return [
+            *((profile_job(p, world),) for p in self.profiles),
+            *(exposure_jobs(e, world) for e in self.exposures),
+            *(ratio_jobs(r, world, world) for r in self.ratios),
+        ]
 
     def log_ratios(self, trials: Sequence[Floats], threads: int = 1) -> list[list[Floats]]:
         """For every trial: log of predicted over observed of each observation's points; nan where it failed."""
@@ -113,47 +123,63 @@ class Setup:
         return [[self._log_ratio(i, jobs, [next(left) for _ in jobs]) for i, jobs in enumerate(own)] for own in asked]
 
     def _log_ratio(self, i: int, jobs: Sequence[Job], curves: Sequence[Curve]) -> Floats:
+        n = len(self.profiles) + len(self.exposures)
+        if i >= n:
+            return _log_of_ratio(self.ratios[i - n], jobs, curves)
         if i >= len(self.profiles):
             row = self.exposures[i - len(self.profiles)]
             return np.log(np.maximum([exposure_value(row, jobs, curves)], LEAST) / row.value)
         profile = self.profiles[i]
-        measured = profile.concentration > 0
+        first = min(e.time for e in profile.arm.dosings[0].events)
+        measured = (profile.concentration > 0) & (profile.time > first)
         predicted = profile_answer(profile, curves[0]).concentration[measured]
         return np.asarray(np.log(np.maximum(predicted, LEAST) / profile.concentration[measured]))
 
 
+def _log_of_ratio(ratio: Ratio, jobs: Sequence[Job], curves: Sequence[Curve]) -> Floats:
+    """Of the ratios of AUC and Cmax, as far as they were observed."""
+    found = ratio_answer(ratio, (jobs[0], jobs[1]), (curves[0], curves[1]))
+    pairs = [(found.auc, ratio.auc), (found.cmax, ratio.cmax)]
+    return np.array([math.log(max(p, LEAST) / o) if p == p else math.nan for p, o in pairs if o > 0])
+
+
 def usable(
-    entry: Entry, world: World, profiles: Sequence[Profile], exposures: Sequence[ObservedExposure]
+    entry: Entry,
+    world: World,
+    profiles: Sequence[Profile],
+    exposures: Sequence[ObservedExposure],
+    ratios: Sequence[Ratio] = (),
 ) -> tuple[Setup, list[str]]:
     """The building set as far as it can be simulated with the files as they are, and the rest with the reason."""
     not_used: list[str] = []
-    kept_p, kept_e = [], []
     zero = np.zeros(len(entry.fitted))
-    for p in profiles:
+    single = [
+        *(Setup(entry, world, (p,), ()) for p in profiles),
+        *(Setup(entry, world, (), (e,)) for e in exposures),
+        *(Setup(entry, world, (), (), (r,)) for r in ratios),
+    ]
+
+    def together(parts: Sequence[Setup]) -> Setup:
+        return Setup(
+            entry, world, tuple(p for s in parts for p in s.profiles), tuple(e for s in parts for e in s.exposures),
+            tuple(r for s in parts for r in s.ratios),
+        )  # fmt: skip
+
+    kept = []
+    for setup in single:
         try:
-            Setup(entry, world, (p,), ()).jobs(zero)
-            kept_p.append(p)
+            setup.jobs(zero)
+            kept.append(setup)
         except (KeyError, ValueError) as error:
-            not_used.append(f"{p.id}: {error.args[0]}")
-    for e in exposures:
-        try:
-            Setup(entry, world, (), (e,)).jobs(zero)
-            kept_e.append(e)
-        except (KeyError, ValueError) as error:
-            not_used.append(f"{e.id}: {error.args[0]}")
-    setup = Setup(entry, world, tuple(kept_p), tuple(kept_e))
-    (logs,) = setup.log_ratios([zero])
-    good = [len(x) > 0 and bool(np.isfinite(x).all()) for x in logs]
-    ids = [*(p.id for p in kept_p), *(e.id for e in kept_e)]
-    not_used += [f"{name}: cannot be solved, or nothing is above 0" for name, g in zip(ids, good, strict=True) if not g]
-    n = len(kept_p)
-    return (
-        Setup(
-            entry, world, tuple(p for p, g in zip(kept_p, good[:n], strict=True) if g),
-            tuple(e for e, g in zip(kept_e, good[n:], strict=True) if g),
-        ),
-        not_used,
-    )  # fmt: skip
+            not_used.append(f"{setup.about()[0].id}: {error.args[0]}")
+    (logs,) = together(kept).log_ratios([zero])
+    good = []
+    for setup, x in zip(kept, logs, strict=True):
+        if len(x) > 0 and np.isfinite(x).all():
+            good.append(setup)
+        else:
+            not_used.append(f"{setup.about()[0].id}: cannot be solved, or nothing is above 0")
+    return together(good), not_used
 
 
 def fit(
@@ -161,6 +187,7 @@ def fit(
     world: World,
     profiles: Sequence[Profile],
     exposures: Sequence[ObservedExposure] = (),
+    ratios: Sequence[Ratio] = (),
     *,
     threads: int = 1,
 ) -> Fit:
@@ -168,16 +195,20 @@ def fit(
 
     Parameters
     ----------
-    profiles, exposures : the building set. world : drug files (all that its arms need) and bodies.
+    profiles, exposures, ratios : the building set. world : drug files (all that its arms need) and bodies.
 
     Raises
     ------
-    FitError : nothing to estimate, or fewer observations than values. KeyError : a path that a file does not have.
+    FitError : nothing to estimate, fewer observations than values, or a ratio of genotypes. KeyError : a path that a
+    file does not have.
     """
     if not entry.fitted:
         raise FitError(f"{entry.name}: the plan names no value to fit")
-    setup, not_used = usable(entry, world, profiles, exposures)
-    n_items, n_free = len(setup.profiles) + len(setup.exposures), len(entry.fitted)
+    genotypes = [r.id for r in ratios if r.use_case == "genotype"]
+    if genotypes:
+        raise FitError(f"{entry.name}: ratios of genotypes are predicted, never fitted: {', '.join(genotypes)}")
+    setup, not_used = usable(entry, world, profiles, exposures, ratios)
+    n_items, n_free = len(setup.about()), len(entry.fitted)
     if n_items < n_free:
         raise FitError(f"{entry.name}: {n_items} observations for {n_free} values; not used: {not_used}")
     centre = setup.centres()
@@ -208,8 +239,8 @@ def _mean_fold(found: Sequence[Item]) -> float:
 def items(setup: Setup, x: Floats, threads: int = 1) -> list[Item]:
     """How every observation fares at some values."""
     (logs,) = setup.log_ratios([x], threads)
-    about: list[Profile | ObservedExposure] = [*setup.profiles, *setup.exposures]
-    kinds = ["profile"] * len(setup.profiles) + [e.quantity for e in setup.exposures]
+    about = setup.about()
+    kinds = ["profile"] * len(setup.profiles) + [e.quantity for e in setup.exposures] + ["ratio"] * len(setup.ratios)
     return [
         Item(a.id, a.study, k, len(r), float(np.exp(np.mean(np.abs(r)))), float(np.exp(np.mean(r))))
         for a, k, r in zip(about, kinds, logs, strict=True)
@@ -267,7 +298,5 @@ def to_write(found: Fit) -> dict[str, dict[str, Written]]:
     """By drug file, what :func:`fit_values.write_values` writes."""
     out: dict[str, dict[str, Written]] = {}
     for (file, path), value in found.values.items():
-        out.setdefault(file, {})[path] = Written(
-            value, found.se_log[file, path], found.starts[file, path]
-        )
+        out.setdefault(file, {})[path] = Written(value, found.se_log[file, path], found.starts[file, path])
     return out

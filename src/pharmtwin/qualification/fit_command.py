@@ -16,7 +16,7 @@ from pharmtwin.qualification.plan import PLAN, Entry, read_plan
 from pharmtwin.qualification.reading import read_studies
 from pharmtwin.qualification.simulate import World
 from pharmtwin.qualification.simulate_world import FOLDER, open_world
-from pharmtwin.qualification.study import Profile, Studies
+from pharmtwin.qualification.study import Profile, Ratio, Studies
 
 
 def compounds_of(entry: Entry, library: Mapping[str, Drug]) -> list[str]:
@@ -33,8 +33,11 @@ def building_set(
     exposures: Sequence[ObservedExposure],
     own: Sequence[tuple[Profile, str]],
     library: Mapping[str, Drug],
-) -> tuple[list[Profile], list[ObservedExposure]]:
-    """What an entry is fitted on: profiles of the reference tables and of our own, exposures."""
+) -> tuple[list[Profile], list[ObservedExposure], list[Ratio]]:
+    """What an entry is fitted on: profiles of the reference tables and of our own, exposures, interaction studies.
+
+    Raises KeyError for a ratio that the tables do not have, or that cannot be simulated.
+    """
     compounds = set(compounds_of(entry, library))
     profiles = [p for p in studies.profiles if entry.uses(p, compounds)]
     for p, role in own:
@@ -42,15 +45,20 @@ def building_set(
         if set(p.compounds) <= compounds and (chosen or (entry.all_own_profiles and role == "building")):
             profiles.append(p)
     mine = [e for e in exposures if set(e.compounds) <= compounds]
-    return profiles, [e for e in mine if e.study in entry.exposures or (entry.all_exposures and e.role == "building")]
+    ratios = [r for r in studies.ratios if r.id in entry.ratios]
+    absent = sorted(set(entry.ratios) - {r.id for r in ratios})
+    if absent:
+        raise KeyError(f"{entry.name}: no ratio {', '.join(absent)} that can be simulated")
+    exposures = [e for e in mine if e.study in entry.exposures or (entry.all_exposures and e.role == "building")]
+    return profiles, exposures, ratios
 
 
 def fit_entry(entry: Entry, world: World, studies: Studies, threads: int = 1) -> Fit:
     """Fit one entry of the plan; raises as :func:`fit.fit`."""
     exposures, _ = read_exposures(world.library)
     own, _ = read_own_profiles(world.library)
-    profiles, chosen = building_set(entry, studies, exposures, own, world.library)
-    return fit(entry, world, profiles, chosen, threads=threads)
+    profiles, chosen, ratios = building_set(entry, studies, exposures, own, world.library)
+    return fit(entry, world, profiles, chosen, ratios, threads=threads)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import combinations_with_replacement, pairwise
 
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.function import phenotype as ph
-from pharmtwin.genome.function.factors import NoSourcedFactor, activity_factors, factor, power
+from pharmtwin.genome.function.factors import NoSourcedFactor, factor
 from pharmtwin.genome.select import population_activity
+from pharmtwin.qualification.activity_forms import BY_NAME, PairMixture
 from pharmtwin.qualification.study import Mixture
 
 #: enzyme or transporter, as drug files name it -> gene (CYP2B6 has no map of the enzyme alone, so it is not here)
@@ -41,12 +44,13 @@ OLD_NAMES = {("SLCO1B1", "*1a"): "*1", ("SLCO1B1", "*1b"): "*37"}
 ABCB1_BASES = {"G/G": "*1/*1", "G/T": "*1/*2", "T/T": "*2/*2"}
 
 NORMAL, NONE, MORE = "Normal function", "No function", "Increased function"
-#: activity scores (from, to) of phenotypes; EM is the word of older papers, fastNM the faster half of one study's NM
+#: activity scores (from, to) of phenotypes. EM is the word of older papers, whose phenotyping parts all others from PM;
+#: fastNM is the faster half of one study's NM
 SCORES = {
     "PM": (0.0, 0.0),
     "IM": (0.25, 1.0),
     "NM": (1.25, 2.25),
-    "EM": (1.0, 2.25),
+    "EM": (0.25, 9.0),
     "FASTNM": (2.0, 2.25),
     "UM": (2.5, 9.0),
 }
@@ -66,7 +70,7 @@ def mixture(protein: str, text: str, ancestry: str = "EUR", leave_out: str = "",
     Parameters
     ----------
     protein : a key of :data:`GENES`.
-    text : ``AS0.5`` or ``0.5``, ``*1/*15``, PM, IM, NM (or EM: all but PM for CYP2C19, scores 1 to 2.25 for CYP2D6),
+    text : ``AS0.5`` or ``0.5``, ``*1/*15``, PM, IM, NM (or EM: all but PM for CYP2C19, likewise for CYP2D6),
         RM, UM, hmEM and htEM (two and one allele of normal function), expressor, nonexpressor, or bases at ABCB1
         c.2677 (``G/T``).
     ancestry : 1000 Genomes code.
@@ -81,7 +85,8 @@ def mixture(protein: str, text: str, ancestry: str = "EUR", leave_out: str = "",
         raise KeyError(f"no genotypes of {protein!r}; known: {sorted(GENES)}")
     word = re.sub(r"\s|=", "", text)
     if protein == "CYP2D6":
-        return _condense(_by_score(word, ancestry, leave_out), most)
+        found = _by_alleles(word, ancestry, leave_out)
+        return tuple(found.items()) if _coded.get() else _condense(found, most)
     return _condense(_by_functions(GENES[protein], word, ancestry), most)
 
 
@@ -90,47 +95,81 @@ def mean_activity(protein: str, ancestry: str = "EUR", leave_out: str = "") -> f
     return sum(a * w for a, w in mixture(protein, "", ancestry, leave_out))
 
 
-def left_out_exponent(drug: str) -> float | None:
-    """Exponent of the power map fitted without a drug (dimensionless); None: no drug of that name was in the fit."""
-    table = fact_table("qualification/cyp2d6_left_out.tsv")
-    row = table[table["drug"] == re.sub(r"_[RS]$", "", drug)]
-    return None if row.empty else float(row["g"].iloc[0])
-
-
 def score_of(word: str) -> float | None:
     """Activity score of ``AS0.5``, ``AS=0.5``, ``0.5`` or ``PM``; None for a group of several scores."""
     found = re.fullmatch(r"(?:AS)?(\d+(?:\.\d+)?)", re.sub(r"\s|=", "", word))
     return float(found[1]) if found else 0.0 if word == "PM" else None
 
 
-# ---- CYP2D6: by activity score
+# ---- CYP2D6: by the values of two alleles
+
+_coded: ContextVar[bool] = ContextVar("coded", default=False)
+CODE = 64.0  # values are multiples of 0.25 and far below 16: a pair is one number
 
 
-def _by_score(word: str, ancestry: str, leave_out: str) -> dict[float, float]:
+@contextmanager
+def coded_by_pair() -> Iterator[None]:
+    """Within it, mixtures of CYP2D6 hold codes of pairs of alleles' values in place of activities, none merged."""
+    token = _coded.set(True)
+    try:
+        yield
+    finally:
+        _coded.reset(token)
+
+
+def pairs_of_code(coded: Mixture) -> PairMixture:
+    """Pairs of alleles' values of a mixture read under :func:`coded_by_pair`."""
+    return tuple(((a % CODE, a // CODE / 4.0), w) for a, w in coded)
+
+
+def _alleles(word: str, ancestry: str) -> dict[tuple[float, float], float]:
+    """Weights of pairs of alleles' values (low, high) of a group."""
     score = score_of(word)
     if score is None and "*" in word:
         score = ph.activity_score("CYP2D6", word)
         if score is None:
             raise ValueError(f"CYP2D6 {word}: an allele of unknown function")
     if score is not None:
-        scores = {score: 1.0}
+        low = high = score
     else:
-        low, high = (0.0, 9.0) if not word else SCORES.get(word.upper(), (None, None))
-        if low is None or high is None:
+        limits = (0.0, 9.0) if not word else SCORES.get(word.upper())
+        if limits is None:
             raise ValueError(f"CYP2D6 group {word!r}; known: AS<score>, alleles, {', '.join(SCORES)}")
-        chromosome = population_activity("CYP2D6", ancestry)
-        scores = {}
-        for a, p in chromosome:
-            for b, q in chromosome:
-                if low <= a + b <= high:
-                    scores[a + b] = scores.get(a + b, 0.0) + p * q
-        if not scores:
-            raise ValueError(f"CYP2D6 group {word!r}: nobody in {ancestry}")
-    exponent = left_out_exponent(leave_out) if leave_out else None
+        low, high = limits
+    chromosome = population_activity("CYP2D6", ancestry)
+    pairs: dict[tuple[float, float], float] = {}
+    for a, p in chromosome:
+        for b, q in chromosome:
+            if low <= a + b <= high:
+                key = (min(a, b), max(a, b))
+                pairs[key] = pairs.get(key, 0.0) + p * q
+    if not pairs and score is not None:  # nobody in the panel has it: as near to two like alleles as values go
+        pairs = {(math.floor(2.0 * score) / 4.0, score - math.floor(2.0 * score) / 4.0): 1.0}
+    if not pairs:
+        raise ValueError(f"CYP2D6 group {word!r}: nobody in {ancestry}")
+    return pairs
+
+
+@cache
+def left_out_map(drug: str) -> Callable[[tuple[float, float]], float]:
+    """Activity of a pair of alleles' values by the map that was estimated without a drug (without all of none)."""
+    found = fact_table("qualification/cyp2d6_left_out.tsv")
+    name = re.sub(r"_[RS]$", "", drug)
+    rows = found[found["drug"] == (name if (found["drug"] == name).any() else "all")]
+    form = BY_NAME[str(rows["form"].iloc[0])]
+    values = dict(zip(rows["parameter"].astype(str), rows["value"].astype(float)))
+    return form.activity([values[k] for k in form.names], name)
+
+
+def _by_alleles(word: str, ancestry: str, leave_out: str) -> dict[float, float]:
+    pairs = _alleles(word, ancestry)
+    if _coded.get():
+        return {a + CODE * 4.0 * b: w for (a, b), w in pairs.items()}
+    activity = left_out_map(leave_out or "all")
     out: dict[float, float] = {}
-    for value, weight in scores.items():
-        activity = float(activity_factors(value)[0] if exponent is None else power(value, exponent))
-        out[activity] = out.get(activity, 0.0) + weight
+    for pair, weight in pairs.items():
+        value = activity(pair)
+        out[value] = out.get(value, 0.0) + weight
     return out
 
 

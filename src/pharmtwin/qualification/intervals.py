@@ -1,14 +1,15 @@
 """90 % intervals of predicted study means: uncertain drug values, the spread between people over their number, studies.
 
-Of every draw: each value of a drug file with a ``cv`` has a log-normal factor, the same in all studies; the mean of a
-study's n people differs by their spread over the root of n (liver volume, protein per gram, enzymes, GFR,
-transporters, and drug values with ``between_subject``), the same people in both arms of an interaction study, others in
-the groups of a genotype study. Normal numbers are named by what they stand for, so nothing changes in company. The sd
-of the logarithm over the draws, with that between studies (:class:`Spread`), gives a log-normal interval about the
-prediction.
+Of every draw: each value of a drug file with a ``cv`` has a log-normal factor, the same in all studies, and so have
+the turnover of enzymes and the activities assigned to genotypes; the mean of a study's n people differs by their spread
+over the root of n (liver volume, protein per gram, enzymes, GFR, transporters, and drug values with
+``between_subject``), the same people in both arms of an interaction study, others in the groups of a genotype study;
+the exposure to other drugs differs between studies. Normal numbers are named by what they stand for, so nothing changes
+in company. The sd of the logarithm over the draws, with that between studies (:class:`Spread`), gives a log-normal
+interval about the prediction.
 
 Left out: correlation of estimates that were fitted together, spread of organ sizes and flows other than the liver's
-size, and the activity assigned to a genotype.
+size, and errors of the model's form.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pharmtwin.body.variability import residual_sds
 from pharmtwin.core.seeds import generator
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.qualification.fit_values import Scales, quantities
+from pharmtwin.qualification.interval_arms import drawn_arms
 from pharmtwin.qualification.plan import Spread
 from pharmtwin.qualification.simulate import Question, World
 from pharmtwin.qualification.study import Arm, Profile, Ratio
@@ -49,14 +51,21 @@ class Interval:
         return self.low <= observed <= self.high
 
 
-def library_scales(library: Mapping[str, Drug], n: int, seed: int) -> list[Scales]:
-    """Factors on the uncertain values of all drugs, for n draws."""
+def library_scales(library: Mapping[str, Drug], n: int, seed: int, turnover: float = 0.0) -> list[Scales]:
+    """Factors on the uncertain values of all drugs, for n draws.
+
+    turnover : sd of the logarithm of enzyme turnover, one number an enzyme. It acts on kinact: what inactivation leaves
+    is decided by kinact over turnover, and nothing else depends on turnover once a level is reached.
+    """
     out: list[dict[str, dict[str, float]]] = [{} for _ in range(n)]
     for name, drug in library.items():
         for path, q in quantities(drug).items():
-            if q.cv > 0 and not path.endswith(".shape"):  # a shape decides the structure of the model
-                for k, z in enumerate(normals(seed, f"{name}:{path}", n)):
-                    out[k].setdefault(name, {})[path] = math.exp(q.cv * z)
+            own = normals(seed, f"{name}:{path}", n) * q.cv
+            if path.endswith(".inactivation.kinact"):
+                own = own - turnover * normals(seed, f"turnover:{path.split('.')[3]}", n)
+            if own.any() and not path.endswith(".shape"):  # a shape decides the structure of the model
+                for k, x in enumerate(own.tolist()):
+                    out[k].setdefault(name, {})[path] = math.exp(x)
     return [dict(x) for x in out]
 
 
@@ -66,10 +75,13 @@ def normals(seed: int, name: str, n: int) -> Floats:
     return np.stack([half, -half], axis=1).ravel()[:n]
 
 
+_sds = cache(residual_sds)
+
+
 @cache
 def _enzyme_sds() -> dict[str, float]:
     """Sd of the logarithm of the activity by enzyme: content per microsomal protein and protein per gram."""
-    sds = residual_sds()
+    sds = _sds()
     return {k.partition(".")[2]: math.hypot(v, sds["MPPGL"]) for k, v in sds.items() if k.startswith("enzyme.")}
 
 
@@ -99,7 +111,7 @@ def people(
     enzymes = _enzyme_sds()
     sds = {m: enzymes.get(m, spread.transporter) for m in molecules | carriers}
     sds |= {m: min(sd, spread.within_genotype) for m, sd in sds.items() if m in arm.genotype}
-    sds_body = {"V_liver": residual_sds()["volume.liver"], "GFR": spread.gfr}
+    sds_body = {"V_liver": _sds()["volume.liver"], "GFR": spread.gfr}
     out = [People({}, {}, {}) for _ in range(n)]
 
     def draws(what: str, sd: float) -> list[float]:
@@ -123,7 +135,8 @@ def drawn_questions(
     about: Sequence[Profile | Ratio], world: World, spread: Spread, n: int, seed: int
 ) -> list[list[Question]]:
     """For every profile or ratio, n questions, one a draw."""
-    scales = library_scales(world.library, n, seed)
+    scales = library_scales(world.library, n, seed, spread.turnover)
+    named = cache(lambda name: normals(seed, name, n).tolist())
     out = []
     for item in about:
         count = item.n or round(spread.people)
@@ -134,7 +147,13 @@ def drawn_questions(
         if isinstance(item, Ratio) and item.use_case == "genotype":
             second = people(f"{item.study} reference", count, item.reference, world.library, spread, n, seed)
             others = [_in(world, s, p) for s, p in zip(scales, second, strict=True)]
-        out.append([Question(item, a, b) for a, b in zip(own, others, strict=True)])
+        drawn: Sequence[Profile | Ratio]
+        if isinstance(item, Profile):
+            drawn = [replace(item, arm=a) for a in drawn_arms(item.arm, item.study, spread.company, named)]
+        else:
+            tests, references = (drawn_arms(a, item.study, spread.company, named) for a in (item.test, item.reference))
+            drawn = [replace(item, test=t, reference=r) for t, r in zip(tests, references, strict=True)]
+        out.append([Question(x, a, b) for x, a, b in zip(drawn, own, others, strict=True)])
     return out
 
 
@@ -165,3 +184,15 @@ def between_studies(log_ratios: Sequence[float], sds: Sequence[float]) -> float:
     """
     r, s = np.asarray(log_ratios, dtype=float), np.asarray(sds, dtype=float)
     return math.sqrt(max(0.0, float(np.mean(r * r - s * s)))) if len(r) else 0.0
+
+
+def replicates(groups: Sequence[Sequence[float] | Floats]) -> tuple[float, int]:
+    """Sd between studies of one thing, pooled over groups of logarithms of its values; and the degrees of freedom.
+
+    Raises ValueError without any group of two.
+    """
+    squares = sum(float(np.sum((np.asarray(g) - np.mean(g)) ** 2)) for g in groups)
+    freedom = sum(len(g) - 1 for g in groups)
+    if freedom < 1:
+        raise ValueError("no two studies of one thing")
+    return math.sqrt(squares / freedom), freedom

@@ -1,196 +1,52 @@
-"""What qualification says in words and tables: the criteria with their figures, and ``docs/qualification.md``."""
+"""The written part of ``docs/qualification.md``: criteria, figures by use case and role, pictures, what is left out."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from pharmtwin.facts import RESOURCES
 from pharmtwin.files import write_text
-from pharmtwin.qualification.plan import Plan
-from pharmtwin.qualification.score import Figures, both, by, by_drug, judge, judged, outside_guest
+from pharmtwin.qualification.criteria import coverage, criteria, percent
+from pharmtwin.qualification.plan import Entry, Plan
+from pharmtwin.qualification.score import by, by_drug
 from pharmtwin.qualification.simulate_all import Result
 
 PAGE = RESOURCES.parent / "docs" / "qualification.md"
 BEGIN, END = "<!-- written by pharmtwin qualify: begin -->", "<!-- written by pharmtwin qualify: end -->"
-GENOTYPE = {"GMFE": 1.38, "Guest": 0.79, "within_2": 0.93}  # PK-Sim on the open rows
-COVERED = {"CYP3A4-DDI": 0.80, "CYP2D6-DDI": 0.45}  # share of a network that is predicted
-PROFILE_MEDIAN, PROFILE_AUC = 1.5, 0.90
-COVERAGE = (0.80, 0.95)
-PERPETRATORS = ("itraconazole", "rifampicin")
-#: groups of which every row is inside Guest's limits, or listed: title -> (use case, victims, others; empty: any)
-LISTED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    # Guest's delta is 1.25 here (as in OSP's reports on interactions); the CYP2D6 genotype criterion has delta 1
-    "CYP2C19 and CYP1A2 rows": ("interaction", ("omeprazole", "caffeine", "theophylline"), ()),
-    "omeprazole genotypes": ("genotype", ("omeprazole",), ()),
-    "atorvastatin and rosuvastatin genotypes": ("genotype", ("atorvastatin", "rosuvastatin"), ()),
-    "digoxin with other drugs": ("interaction", ("digoxin",), ()),
+#: use cases in the words of the page
+WORDS = {
+    "genotype": "Genotype ratios",
+    "CYP3A4-DDI": "CYP3A4 interactions",
+    "CYP2D6-DDI": "CYP2D6 interactions",
+    "interaction": "Other interactions",
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """One criterion: what was found, what is asked, whether it is met (None: not to be told from these data)."""
-
-    what: str
-    found: str
-    asked: str
-    met: bool | None
-
-    def text(self) -> str:
-        """As printed."""
-        mark = {True: "met    ", False: "NOT MET", None: "no data"}[self.met]
-        return f"{mark}  {self.what}: {self.found} (asked: {self.asked})"
-
-
-def percent(x: float) -> str:
-    """A share as a whole percentage."""
-    return "-" if math.isnan(x) else f"{100 * x:.0f} %"
-
-
-def _fold(x: float) -> str:
-    return "-" if math.isnan(x) else f"{x:.2f}"
-
-
-def criteria(result: Result, plan: Plan, networks: Mapping[str, str]) -> list[Line]:
-    """Every figure of the criteria. networks : network by id of a row of the interaction table."""
-    lines = [*_genotype(result), *_interactions(result, networks), *_profiles(result, plan)]
-    for title, (use_case, victims, others) in LISTED.items():
-        mine = judged(_rows(result.ratios, use_case, victims, others))
-        out = outside_guest(mine)
-        words = f"{len(mine) - len(out)} of {len(mine)} inside"
-        words += "; outside: " + "; ".join(_name(r) for _, r in out.iterrows()) if len(out) else ""
-        lines.append(Line(f"{title}, Guest's limits", words, "all, or explained", None if mine.empty else out.empty))
-    return [*lines, *_coverage(result)]
-
-
-def _rows(table: pd.DataFrame, use_case: str, victims: Iterable[str] = (), others: Iterable[str] = ()) -> pd.DataFrame:
-    if table.empty:
-        return table
-    keep = table["use_case"] == use_case
-    if victims:
-        keep &= table["victim"].isin(list(victims))
-    if others:
-        keep &= table["others"].isin(list(others))
-    return table[keep]
-
-
-def _name(row: pd.Series) -> str:
-    q = "AUC" if row["AUC_observed"] > 0 else "Cmax"
-    pair = f"{row['victim']}" + (f" + {row['others']}" if row["others"] else "")
-    predicted = row[f"{q}_predicted"]
-    return f"{row['study']} ({pair}, {q} {predicted:.2f} for {row[f'{q}_observed']:.2f})"
-
-
-#: of the criterion on CYP2D6; the other genotype rows have criteria of their own
-NOT_CYP2D6 = ("omeprazole", "atorvastatin", "rosuvastatin")
-
-
-def _genotype(result: Result) -> list[Line]:
-    rows, seen_rows = (
-        t[~t["victim"].isin(NOT_CYP2D6)] if len(t) else t
-        for t in (judged(_rows(result.ratios, "genotype")), judged(result.in_sample))
-    )
-    own, seen = judge(rows), judge(seen_rows)
-    ours, peer = both(rows)
-    some = own.n > 0
-    guest = [f"{percent(own.guest[k])} (PK-Sim {percent(peer.guest[k])})" for k in range(2)]
-    lines = [
-        Line(f"genotype ratios, AUC GMFE (n {own.n}, map without the drug)", _versus(own, ours, peer),
-             f"<= {GENOTYPE['GMFE']}", own.gmfe <= GENOTYPE["GMFE"] if some else None),
-        Line("genotype ratios, inside Guest's limits", f"{guest[0]}; with delta 1.25 {guest[1]}",
-             f">= {percent(GENOTYPE['Guest'])}", own.guest[0] >= GENOTYPE["Guest"] if some else None),
-        Line("genotype ratios, within 2-fold", f"{percent(own.within[2])} (PK-Sim {percent(peer.within[2])})",
-             f">= {percent(GENOTYPE['within_2'])}", own.within[2] >= GENOTYPE["within_2"] if some else None),
-    ]  # fmt: skip
-    if seen.n:
-        lines.append(Line("the same with the map that has seen the drug (in sample, printed apart)",
-                          f"GMFE {_fold(seen.gmfe)}, n {seen.n}", "no criterion", None))  # fmt: skip
-    return lines
-
-
-def _versus(own: Figures, ours: Figures, peer: Figures) -> str:
-    return f"{_fold(own.gmfe)}; on the {peer.n} rows of PK-Sim: ours {_fold(ours.gmfe)}, PK-Sim {_fold(peer.gmfe)}"
-
-
-def _interactions(result: Result, networks: Mapping[str, str]) -> list[Line]:
-    lines = []
-    counts = Counter(networks.values())
-    for network, share in COVERED.items():
-        rows = judged(_rows(result.ratios, network))
-        predicted = rows[(rows["problem"] == "")] if len(rows) else rows
-        ids = set(predicted["id"].astype(str)) if len(predicted) else set()
-        n = sum(1 for i, name in networks.items() if name == network and i in ids)
-        if counts[network]:
-            found = n / counts[network]
-            words = f"{n} of {counts[network]} rows ({percent(found)}); the others are listed with their reasons"
-            lines.append(Line(f"{network}, rows predicted", words, f">= {percent(share)}", found >= share))
-        ours, peer = both(rows)
-        lines.append(Line(f"{network}, AUC GMFE on PK-Sim's rows", _pair(ours, peer), "<= PK-Sim's",
-                          ours.gmfe <= peer.gmfe if ours.n else None))  # fmt: skip
-    network_rows = judged(result.ratios)
-    network_rows = network_rows[network_rows["use_case"].isin(list(COVERED))] if len(network_rows) else network_rows
-    for name in PERPETRATORS:
-        mine = network_rows[network_rows["others"].str.contains(name)] if len(network_rows) else network_rows
-        ours, peer = both(mine)
-        lines.append(Line(f"with {name}, AUC GMFE on PK-Sim's rows", _pair(ours, peer), "<= PK-Sim's",
-                          ours.gmfe <= peer.gmfe if ours.n else None))  # fmt: skip
-    return lines
-
-
-def _pair(ours: Figures, peer: Figures) -> str:
-    return (
-        f"ours {_fold(ours.gmfe)}, PK-Sim {_fold(peer.gmfe)} (n {ours.n}; 2-fold {percent(ours.within[2])} and "
-        f"{percent(peer.within[2])}, Guest {percent(ours.guest[1])} and {percent(peer.guest[1])})"
-    )
-
-
-def _profiles(result: Result, plan: Plan) -> list[Line]:
-    table = by_drug(result.profiles, result.points)
-    mine = table[table["role"] == "verification"].dropna(subset=["GMFE"]) if len(table) else table
-    lines = []
-    for drug, peer in plan.peer_profiles.items():
-        own = mine[mine["drug"] == drug] if len(mine) else mine
-        found = float(own["GMFE"].iloc[0]) if len(own) else math.nan
-        lines.append(Line(f"profiles of {drug}, verification, GMFE of points", _fold(found), f"<= {peer:.2f} (PK-Sim)",
-                          None if math.isnan(found) else found <= peer))  # fmt: skip
-    median = float(mine["GMFE"].median()) if len(mine) else math.nan
-    lines.append(Line(f"profiles, verification, median of {len(mine)} drugs' GMFE", _fold(median),
-                      f"<= {PROFILE_MEDIAN}", None if math.isnan(median) else median <= PROFILE_MEDIAN))  # fmt: skip
-    rows = result.profiles
-    areas = judge(rows[rows["role"] == "verification"] if len(rows) else rows)
-    lines.append(Line(f"profiles, verification, AUC within 2-fold (n {areas.n})", percent(areas.within[2]),
-                      f">= {percent(PROFILE_AUC)}", areas.within[2] >= PROFILE_AUC if areas.n else None))  # fmt: skip
-    return lines
-
-
-def _coverage(result: Result) -> list[Line]:
-    lines = []
-    rows = result.profiles
-    verification = rows[rows["role"] == "verification"] if len(rows) else rows
-    hits = total = 0.0
-    for title, table in (("AUC of profiles (verification)", verification), ("AUC ratios", judged(result.ratios))):
-        for quantity in ("AUC", "Cmax"):
-            own = judge(table, quantity)
-            if own.n_intervals:
-                name = title.replace("AUC", quantity)
-                lines.append(Line(f"90 % intervals, {name} (n {own.n_intervals})", percent(own.coverage), "80-95 %",
-                                  COVERAGE[0] <= own.coverage <= COVERAGE[1]))  # fmt: skip
-                hits, total = hits + own.coverage * own.n_intervals, total + own.n_intervals
-    if total:
-        share = hits / total
-        lines.append(Line(f"90 % intervals, all (n {total:.0f})", percent(share), "80-95 %",
-                          COVERAGE[0] <= share <= COVERAGE[1]))  # fmt: skip
-    return lines
+#: columns of ``score.by`` on the page, and how they are shown
+FOLD, SHARE, PLAIN = "{:.2f}".format, percent, str
+RATIO_COLUMNS = {
+    "n": ("n", PLAIN), "GMFE": ("GMFE", FOLD), "AFE": ("bias", FOLD), "within_1.25": ("1.25-fold", SHARE),
+    "within_1.5": ("1.5-fold", SHARE), "within_2": ("2-fold", SHARE), "Guest_1": ("Guest, 1", SHARE),
+    "Guest_1.25": ("Guest, 1.25", SHARE), "coverage": ("90 % interval", SHARE), "n_peer": ("n PK-Sim", PLAIN),
+    "GMFE_same_rows": ("GMFE there", FOLD), "GMFE_peer": ("GMFE PK-Sim", FOLD),
+    "within_2_peer": ("2-fold PK-Sim", SHARE), "Guest_1.25_peer": ("Guest, 1.25 PK-Sim", SHARE),
+}  # fmt: skip
+PAIR_COLUMNS = ("n", "GMFE", "AFE", "within_2", "Guest_1.25", "n_peer", "GMFE_same_rows", "GMFE_peer")
+PROFILE_COLUMNS = {
+    "profiles": ("profiles", PLAIN), "points": ("points", PLAIN), "GMFE": ("GMFE of points", FOLD),
+    "AFE": ("bias", FOLD), "AUC_GMFE": ("GMFE of AUC", FOLD), "AUC_within_2": ("AUC in 2-fold", SHARE),
+    "Cmax_GMFE": ("GMFE of Cmax", FOLD), "AUC_coverage": ("90 % interval, AUC", SHARE),
+    "Cmax_coverage": ("90 % interval, Cmax", SHARE),
+}  # fmt: skip
+FEW = 12  # reasons that are printed one a row; the others are summed
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown: shares as they are, three significant digits."""
+    """A table in Markdown: words as they are, numbers with three significant digits."""
     if table.empty:
         return "(none)"
 
@@ -203,45 +59,136 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([*lines, *("| " + " | ".join(cell(v) for v in row) + " |" for row in table.to_numpy(object))])
 
 
+def shown(table: pd.DataFrame, keys: Mapping[str, str], columns: Mapping[str, tuple]) -> str:
+    """Some columns of a table of figures in the page's words; columns without any figure are left out."""
+    if table.empty:
+        return "(none)"
+    out = {word: table[key] for key, word in keys.items()}
+    for column, (word, form) in columns.items():
+        if table[column].notna().any() and not (column == "n_peer" and not table[column].any()):
+            out[word] = table[column].map(lambda v, form=form: "" if pd.isna(v) else form(v))
+    return markdown(pd.DataFrame(out))
+
+
 def body(result: Result, plan: Plan, networks: Mapping[str, str], pictures: Mapping[str, str]) -> str:
-    """Text between the markers: criteria, tables, pictures (title -> file beside the page), what was left out."""
-    mark = {True: "met", False: "**not met**", None: "-"}
-    found = criteria(result, plan, networks)
-    rows = [{"": mark[c.met], "criterion": c.what, "found": c.found, "asked": c.asked} for c in found]
-    pairs = by(result.ratios, ["use_case", "victim", "others"])
-    reasons = Counter(x.reason for x in result.left_out)
-    fitted = [
-        {"entry": e.name, "building": ", ".join([*e.profiles, *e.studies, *e.exposures, *e.own_profiles]) or "-",
-         "fitted": "; ".join(" and ".join(":".join(p) for p in f.paths) for f in e.fitted)}
-        for e in plan.entries.values() if e.fitted
-    ]  # fmt: skip
-    cost = (
-        f"{len(result.costs)} structures, {sum(c.n_solves for c in result.costs)} solves with {result.draws} draws; "
-        f"compiling {sum(c.compile_s for c in result.costs):.0f} s, parameters and solving "
-        f"{sum(c.parameters_s + c.solve_s for c in result.costs):.0f} s of work; {result.seconds:.0f} s in all. "
-        f"Draws that failed and are left out of intervals: {sum(result.failed_draws.values())}."
-    )
+    """Text between the markers. pictures : title -> file beside the page. networks : as in ``criteria``."""
+    mark = {True: "met", False: "**not met**", None: ""}
+    lines = criteria(result, plan, networks)
+    rows = [{"criterion": c.what, "found": c.found, "asked": c.asked, "": mark[c.met]} for c in lines]
     parts = [
         "## Criteria", markdown(pd.DataFrame(rows)),
-        "## Profiles by drug", markdown(by_drug(result.profiles, result.points)),
-        "## Ratios by use case", markdown(by(result.ratios, ["use_case"])),
-        "Cmax:", markdown(by(result.ratios, ["use_case"], "Cmax")),
-        "## Ratios by pair", markdown(pairs),
+        *_intervals(result, plan), *_profiles(result), *_ratios(result),
         "## Pictures", *(f"![{title}]({file})" for title, file in pictures.items()),
-        "## What was fitted, and on what", markdown(pd.DataFrame(fitted)),
-        "## Flagged rows: shown, never judged", markdown(_flagged(result.ratios)),
-        "## What is not simulated", markdown(pd.DataFrame(reasons.most_common(), columns=["reason", "rows"])),
-        "## Cost", cost,
-        "Sd between studies in the intervals (log): " + ", ".join(f"{k} {v:.2f}" for k, v in result.between.items())
-        + f"; ratios {plan.spread.ratio_studies:g}.",
+        "## What was fitted, and on what", _fitted(plan),
+        "## What is not simulated", *_left_out(result),
+        "## Cost", _cost(result),
     ]  # fmt: skip
     return "\n\n".join(parts)
 
 
-def _flagged(ratios: pd.DataFrame) -> pd.DataFrame:
-    if ratios.empty:
-        return ratios
-    return ratios[ratios["flag"] != ""][["id", "study", "analyte", "AUC_observed", "AUC_predicted", "AUC_peer", "flag"]]
+def _intervals(result: Result, plan: Plan) -> list[str]:
+    found = [asdict(c) for c in coverage(result)]
+    if not found:
+        return []
+    table = pd.DataFrame(found)
+    table["inside"] = table["share"].map(percent)
+    table["95 % interval"] = [f"{100 * a:.0f}-{100 * b:.0f} %" for a, b in zip(table["low"], table["high"])]
+    between = ", ".join(f"{k} of profiles {v:.2f}" for k, v in result.between.items())
+    words = (
+        "How many observed values lie inside the 90 % interval of their prediction (verification only; rows taken as "
+        "independent). Sd of the logarithm between studies: "
+        f"{between}, of ratios {plan.spread.ratio_studies:g} (AUC) and {plan.spread.ratio_studies_cmax:g} (Cmax)."
+    )
+    return [
+        "## Coverage of the intervals",
+        words,
+        markdown(table[["what", "quantity", "n", "inside", "95 % interval"]]),
+    ]
+
+
+def _profiles(result: Result) -> list[str]:
+    table = by_drug(result.profiles, result.points)
+    out = ["## Profiles by drug", "Coverage of the building set is no test: its spread between studies comes from it."]
+    for role in ("verification", "building"):
+        mine = table[table["role"] == role] if len(table) else table
+        out += [f"### {role.capitalize()}", shown(mine, {"drug": "drug"}, PROFILE_COLUMNS)]
+    return out
+
+
+def _ratios(result: Result) -> list[str]:
+    out = [
+        "## Ratios by use case",
+        "Ours on all rows, then ours and PK-Sim's on the rows that PK-Sim predicts. Guest's limits: delta 1 and 1.25.",
+    ]
+    cases, pairs = by(result.ratios, ["role", "use_case"]), by(result.ratios, ["role", "use_case", "victim", "others"])
+    tops = by(result.ratios, ["role", "use_case"], "Cmax")
+    for table in (cases, tops):
+        if len(table):
+            table["use_case"] = table["use_case"].map(lambda u: WORDS.get(str(u), str(u)))
+    for role in ("verification", "building"):
+        mine = [t[t["role"] == role] if len(t) else t for t in (cases, tops)]
+        if role == "building" and mine[0].empty and mine[1].empty:
+            out += ["### Building", "No ratio is in the building set."]
+            continue
+        for quantity, table in zip(("AUC", "Cmax"), mine, strict=True):
+            out += [f"### {role.capitalize()}, {quantity}", shown(table, {"use_case": "use case"}, RATIO_COLUMNS)]
+    few = {k: v for k, v in RATIO_COLUMNS.items() if k in PAIR_COLUMNS}
+    out.append("## AUC ratios by pair")
+    for use_case in dict.fromkeys(pairs["use_case"]) if len(pairs) else ():
+        mine = pairs[pairs["use_case"] == use_case]
+        keys = {"victim": "victim", "others": "with"} if mine["others"].any() else {"victim": "drug"}
+        keys |= {"role": "role"} if (mine["role"] == "building").any() else {}
+        out += [f"### {WORDS.get(str(use_case), str(use_case))}", shown(mine, keys, few)]
+    flagged = result.ratios[result.ratios["flag"] != ""] if len(result.ratios) else result.ratios
+    if len(flagged):
+        columns = ["id", "study", "analyte", "AUC_observed", "AUC_predicted", "AUC_peer", "flag"]
+        named = flagged[columns].rename(columns={c: c.replace("_", " ").replace("peer", "PK-Sim") for c in columns})
+        out += ["### Flagged rows: shown, never judged", markdown(named)]
+    return out
+
+
+def _fitted(plan: Plan) -> str:
+    def where(e: Entry) -> str:
+        n = len(e.profiles)
+        own = [*(["profiles " + ", ".join(p.removeprefix(f"{e.name}_") for p in e.profiles)] if n else []), *e.studies]
+        own += ["all exposures with role building"] if e.all_exposures else list(e.exposures)
+        own += ["all own profiles with role building"] if e.all_own_profiles else list(e.own_profiles)
+        return "; ".join([*own, *(["ratios " + ", ".join(e.ratios)] if e.ratios else [])]) or "-"
+
+    def what(e: Entry) -> str:
+        return "; ".join(" = ".join(p.removeprefix("compounds.") for _, p in f.paths) for f in e.fitted)
+
+    rows = [{"drug": e.name, "building set": where(e), "fitted (= : one factor)": what(e)}
+            for e in plan.entries.values() if e.fitted]  # fmt: skip
+    return markdown(pd.DataFrame(rows))
+
+
+def _left_out(result: Result) -> list[str]:
+    """Reasons with the rows of each table."""
+    counts = Counter((x.reason.partition(":")[0] if "no drug file" in x.reason else x.reason, x.table)
+                     for x in result.left_out)  # fmt: skip
+    most = counts.most_common(FEW)
+    rest = sum(counts.values()) - sum(n for _, n in most)
+    rows = [{"reason": reason, "table": table, "rows": n} for (reason, table), n in most]
+    rows += [{"reason": f"{len(counts) - len(most)} other reasons", "table": "", "rows": rest}] if rest else []
+    missing = Counter(
+        name for x in result.left_out if x.reason.startswith("no drug file: ")
+        for name in x.reason.removeprefix("no drug file: ").split(", ")
+    )  # fmt: skip
+    words = f"{len(result.left_out)} rows; every one with its reason in `left_out.tsv`."
+    if missing:
+        words += " Without a drug file: " + ", ".join(f"{k} ({n})" for k, n in missing.most_common()) + "."
+    return [words, markdown(pd.DataFrame(rows))]
+
+
+def _cost(result: Result) -> str:
+    compiling = sum(c.compile_s for c in result.costs)
+    solving = sum(c.parameters_s + c.solve_s for c in result.costs)
+    return (
+        f"{len(result.costs)} structures, {sum(c.n_solves for c in result.costs)} solves with {result.draws} draws. "
+        f"Work: building and compiling {compiling:.0f} s (then kept), parameters and solving {solving:.0f} s. "
+        f"Draws that failed and are left out of intervals: {sum(result.failed_draws.values())}."
+    )
 
 
 def write_page(text: str, page: Path = PAGE) -> None:

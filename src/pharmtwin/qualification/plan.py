@@ -15,6 +15,7 @@
           studies: [Olkkola 1993]       # all data sets of a study in which these files' compounds are observed
           exposures: [Thummel 1996]     # studies of resources/observed/exposures.tsv (all: those with role building)
           own_profiles: all             # likewise of resources/observed/own_profiles.tsv
+          ratios: ["366", "368"]        # interaction studies by id, at most a few; never a ratio of genotypes
         fitted:
           - {value: compounds.midazolam.metabolism.CYP3A4.kcat, prior_sd: 0.5}
           - {value: [metoprolol_R:absorption.Peff, metoprolol_S:absorption.Peff], prior_sd: 0.3}   # one common factor
@@ -37,7 +38,7 @@ from pharmtwin.qualification.study import Profile
 PLAN = RESOURCES / "qualification" / "plan.yaml"
 TOP = ("acid_suppressants", "spread", "peer_profiles", "drugs")
 ENTRY = ("files", "building", "fitted", "note")
-BUILDING = ("profiles", "studies", "exposures", "own_profiles")
+BUILDING = ("profiles", "studies", "exposures", "own_profiles", "ratios")
 
 
 class PlanError(ValueError):
@@ -69,6 +70,7 @@ class Entry:
     all_exposures: bool = False
     own_profiles: tuple[str, ...] = ()
     all_own_profiles: bool = False
+    ratios: tuple[str, ...] = ()
     fitted: tuple[Fitted, ...] = ()
 
     def uses(self, profile: Profile, compounds: Iterable[str]) -> bool:
@@ -83,15 +85,19 @@ class Spread:
     """Sds of logarithms for intervals that no table of the body holds.
 
     within_genotype : activity of an enzyme or transporter between people of one genotype. transporter : without it.
-    gfr : GFR of healthy people of one age and size. ratio_studies : ratios of one pair of arms between studies.
-    few : between studies, where the building set has fewer than 10 observations. people : of a study that does not
-    tell their number.
+    gfr : GFR of healthy people of one age and size. ratio_studies, ratio_studies_cmax : ratios of AUC and of Cmax of
+    one pair of arms between studies. company : exposure to the other drugs of an arm, between studies. turnover :
+    enzyme turnover. few : between studies, where the building set has fewer than 10 observations. people : of a study
+    that does not tell their number.
     """
 
     within_genotype: float
     transporter: float
     gfr: float
     ratio_studies: float
+    ratio_studies_cmax: float
+    company: float
+    turnover: float
     few: float
     people: float
 
@@ -104,6 +110,10 @@ class Plan:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     acid_suppressants: frozenset[str] = frozenset()
     peer_profiles: Mapping[str, float] = field(default_factory=dict)
+
+    def building_ratios(self) -> frozenset[str]:
+        """Ids of the ratios that something is fitted on; all others are verification."""
+        return frozenset(r for e in self.entries.values() if e.fitted for r in e.ratios)
 
 
 def read_plan(path: Path = PLAN) -> Plan:
@@ -137,11 +147,13 @@ def _entry(name: str, raw: dict[str, Any], wrong: list[str]) -> Entry:
               if k not in BUILDING]  # fmt: skip
     files = tuple(raw.get("files") or (name,))
     fitted = tuple(_fitted(f"drugs.{name}.fitted.{i}", x, files, wrong) for i, x in enumerate(raw.get("fitted") or ()))
+    if building.get("ratios") == "all":
+        wrong.append(f"drugs.{name}.building.ratios: list the rows by id; not all of them may be fitted")
     texts = {k: tuple(map(str, building.get(k) or ())) for k in BUILDING if building.get(k) != "all"}
     return Entry(
         name, files, texts.get("profiles", ()), texts.get("studies", ()), texts.get("exposures", ()),
         building.get("exposures") == "all", texts.get("own_profiles", ()), building.get("own_profiles") == "all",
-        fitted,
+        texts.get("ratios", ()), fitted,
     )  # fmt: skip
 
 

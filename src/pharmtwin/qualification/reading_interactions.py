@@ -41,6 +41,8 @@ RAW, PREDICTED = "osp_ddi_ratios_raw", "osp_ddi_pred_vs_obs"
 COLUMNS = ("Times of Administration", "Dose")
 #: ratios of renal clearance, troughs or single samples: not of AUC and Cmax
 NOT_EXPOSURE = re.compile(r"1/\s*(CLR|RenalClearance|renal clearance)|ctrough|concentration \d+ ?h after", re.I)
+#: a ratio that was computed from clearances ("clerance" stands so in the table)
+CLEARANCE = re.compile(r"1/.*cle(a)?rance", re.I)
 #: rows of the control phase that compare two genotype groups, with a direction that the comment contradicts
 CONTROL = re.compile(r"!! DDGI Ratios|Control_(PM|IM|NM|UM|AS|fast)", re.I)
 GROUP = re.compile(r"_(AS\d(?:\.\d+)?|fastNM|[PINEU]M)$|^([PINEU]M)\s*\+|\b(CYP\w+)?(\*\d+\w?/\*\d+\w?)")
@@ -75,7 +77,7 @@ def ratio(id_: str, row: Row, context: Context) -> Ratio:
     study, group = row["Study ID"], row["Grouping"]
     who = context.person(study, group)
     plan = _rule(row, context, reference_window, test_window)
-    factor = number(row.get("R Dose correction factor", "")) if row.get("R Dose correction factor") else 1.0
+    factor = _dose_factor(row)
     drugs = [d for d, _, _ in dosed(what.taken_as)]
     told = _told(row, drugs[0], context)
     mixtures = context.genes.of([*drugs, *(d.drug for d in perpetrator)], told, who.ancestry)
@@ -146,6 +148,12 @@ def _windows(row: Row) -> tuple[Window, Window]:
         raise NotSimulated(f"windows in {row['t Unit']!r}")
     a, b, c, d = (str(given[n]) for n in names)
     return window(a, b), window(c, d)
+
+
+def _dose_factor(row: Row) -> float:
+    """Treatment dose over control dose. A ratio that was computed from clearances holds at equal doses."""
+    text = row.get("R Dose correction factor", "")
+    return 1.0 if not text or CLEARANCE.search(row.get("Comment", "")) else number(text)
 
 
 def _perpetrator(row: Row, context: Context) -> list[Dosing]:

@@ -138,6 +138,16 @@ def _formulation(words: str, drug: str, known: tuple[str, ...]) -> str:
     return ""
 
 
+def told_form(compound: str, form: str, words: str) -> str:
+    """Dosage form of a protocol, or the data set's own words where the source simulates every form as this one.
+
+    Those are the rows of kind ``linked`` in ``formulation_words.tsv`` (word: the compound, means: the form).
+    """
+    rows = _table("formulation_words", "word").get(compound.strip().lower(), [])
+    same = any(str(r.kind) == "linked" and str(r.means).lower() == form.strip().lower() for r in rows)
+    return words if same else form
+
+
 def _tokens(text: str) -> set[str]:
     return set(re.findall(r"[a-z0-9]+", text.lower().replace("_", " ")))
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pharmtwin.qualification import genotypes
 from pharmtwin.qualification.persons import SEXES, ancestry_of, weight
+from pharmtwin.qualification.reading_doses import LEFT_OUT, corrected, corrections, single_dose
 from pharmtwin.qualification.reading_names import (
     Genotypes,
     Library,
@@ -22,7 +23,9 @@ from pharmtwin.qualification.reading_names import (
     dosings,
     main_protein,
     measured,
+    told_form,
 )
+from pharmtwin.qualification.reading_people import counted_twice, join
 from pharmtwin.qualification.study import Arm, Dosing, Event, Floats, LeftOut, Person, Profile
 
 Row = Mapping[str, str]
@@ -41,9 +44,13 @@ FED = re.compile(r"\bfed\b|breakfast|meal", re.I)
 BESIDE = re.compile(r"charcoal|grapefruit|antacid|cholestyramine|kaolin", re.I)
 #: coefficient of variation between people that a column of errors is about, to tell its unit
 USUAL_CV = 0.4
+PERSON = re.compile(r"\b([mf]), (\d+) ?kg, (\d+) ?y\b")
 YEAR = re.compile(r"(?:19|20)\d\d")
+#: less than this part of a set's largest concentration is a figure's axis, not a measurement (assays span 4 decades)
+AXIS = 1e-4
 #: times may miss the clock of the doses by this much (h): digitised figures
 SLACK = 0.05
+MINUTE = 1.0 / 60.0
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -115,20 +122,32 @@ def data_sets(folder: Path) -> dict[str, DataSet]:
     """Data sets of a folder by id, in their order."""
     doses: dict[str, list[Row]] = {}
     points: dict[str, list[Row]] = {}
-    for row in read_csv(folder / "osp_doses.csv"):
-        doses.setdefault(row["dataset_id"], []).append(row)
-    for row in read_csv(folder / "osp_profiles.csv"):
-        points.setdefault(row["dataset_id"], []).append(row)
-    rows = read_csv(folder / "osp_datasets.csv")
-    return {
-        r["dataset_id"]: DataSet(r, tuple(doses.get(r["dataset_id"], ())), tuple(points.get(r["dataset_id"], ())))
-        for r in rows
-    }
+    for line in read_csv(folder / "osp_doses.csv"):
+        doses.setdefault(line["dataset_id"], []).append(line)
+    for line in read_csv(folder / "osp_profiles.csv"):
+        points.setdefault(line["dataset_id"], []).append(line)
+    rows: list[Row] = list(read_csv(folder / "osp_datasets.csv"))
+    changed = corrections()
+    fixed = [corrected(r, doses.get(r["dataset_id"], ()), changed.get(r["dataset_id"], {})) for r in rows]
+    by_study: dict[tuple[str, str, str], list[tuple[Row, ...]]] = {}
+    for row, given in fixed:
+        by_study.setdefault((row["drug"], row["study"], row["route"]), []).append(given)
+    out = {}
+    for row, given in fixed:
+        own = tuple(points.get(row["dataset_id"], ()))
+        told = given or single_dose(row, own, by_study[row["drug"], row["study"], row["route"]])
+        out[row["dataset_id"]] = DataSet(row, told, own)
+    return out
 
 
 def person(data: DataSet, ancestries: Mapping[str, str]) -> Person:
-    """Typical subject: linked individual of the source, ancestry of its population or of ``groups.tsv``."""
+    """Typical subject: linked individual of the source, ancestry of its population or of ``groups.tsv``.
+
+    Without a linked individual the one in the data set's words (``m, 80kg, 70y``).
+    """
     row = data.row
+    if not row["age_y"] and (words := PERSON.search(row["osp_name"])):
+        row = {**row, "sex": words[1].upper(), "weight_kg": words[2], "age_y": words[3]}
     told = ancestries.get(study_key(data.study)) or ancestry_of(row["population"]) or "EUR"
     return Person(
         SEXES.get(row["sex"].upper(), "M"),
@@ -148,8 +167,10 @@ def arm(
     says (``rescale``: take the stated dose instead, for ratios in which it cancels).
     """
     row = data.row
+    if reason := row.get(LEFT_OUT, ""):
+        raise NotSimulated(reason)
     if not data.doses:
-        raise NotSimulated("no doses in osp_doses.csv")
+        raise NotSimulated("no doses in osp_doses.csv, and no single dose in its own words")
     if found := BESIDE.search(row["osp_name"]):
         raise NotSimulated(f"taken with something no model knows: {found[0]}")
     who = person(data, ancestries)
@@ -167,6 +188,7 @@ def arm(
     given: list[Dosing] = []
     for (compound, route, form), events in by_way.items():
         ordered = tuple(sorted(events, key=lambda e: e.time))
+        form = told_form(compound, form, f"{row['osp_name']} {row.get('grouping', '')}")
         words = form if re.search(r"\bfed\b|\bfasted\b", form, re.I) else f"{form} {stomach}"
         given += dosings(compound, route, ordered, known, labelled=False, formulation=words)
     wanted = {drug for drug, _, _ in dosed(measured(data.analyte).taken_as)}
@@ -200,17 +222,25 @@ def profile(data: DataSet, known: Library, genes: Genotypes, ancestries: Mapping
 def profiles(
     sets: Mapping[str, DataSet], known: Library, genes: Genotypes, ancestries: Mapping[str, str]
 ) -> tuple[list[Profile], list[LeftOut]]:
-    """Every data set as a profile, or left out with its reason."""
+    """Every data set as a profile (people of one group as one), or left out with its reason."""
     kept: list[Profile] = []
     left: list[LeftOut] = []
+    twice = counted_twice(sets)
     for id_, data in sets.items():
         try:
+            if id_ in twice:
+                raise NotSimulated("one person of a group whose mean or median is another data set")
             kept.append(profile(data, known, genes, ancestries))
         except NotSimulated as why:
-            left.append(LeftOut(id_, TABLE, f"{data.study}, {data.analyte}", str(why)))
+            left.append(_left_out(data, str(why)))
         except ValueError as why:
-            left.append(LeftOut(id_, TABLE, f"{data.study}, {data.analyte}", f"not readable: {why}"))
-    return kept, left
+            left.append(_left_out(data, f"not readable: {why}"))
+    joined, others = join(kept, sets, lambda id_, why: _left_out(sets[id_], why))
+    return joined, [*left, *others]
+
+
+def _left_out(data: DataSet, why: str) -> LeftOut:
+    return LeftOut(data.row["dataset_id"], TABLE, f"{data.study}, {data.analyte}", why)
 
 
 def _mg(dose: Row, who: Person) -> float:
@@ -251,7 +281,7 @@ def _points(data: DataSet) -> tuple[Floats, Floats, Floats]:
 
     The column of errors is in one unit or another, a power of 1000 apart: taken is the one whose median coefficient of
     variation is nearest to 0.4. Geometric errors have no certain scale and are left unknown (nan). A figure read below
-    its axis is 0.
+    its axis, or below 1e-4 of the largest concentration, is 0.
     """
     start = data.first_dose
     rows = [
@@ -265,11 +295,37 @@ def _points(data: DataSet) -> tuple[Floats, Floats, Floats]:
     ]
     table = np.array(sorted(rows, key=lambda r: r[0]), dtype=np.float64).reshape(-1, 3)
     time, level, error = table.T
+    if len(level):
+        level = np.where(level < AXIS * level.max(), 0.0, level)
     known = (level > 0) & (error > 0)
+    hours = np.array(sorted({float(d["time_h"]) - start for d in data.doses}))
+    if (joined := _joined(time, level, hours)) is not None:
+        return joined[0], joined[1], np.full(len(joined[0]), math.nan)
     if data.row["error_type"].startswith("Geometric") or not known.any():
         return time, level, np.full(len(time), math.nan)
     variation = float(np.median(error[known] / level[known]))
     return time, level, error / 1e3 ** round(math.log(variation / USUAL_CV, 1e3))
+
+
+def _joined(time: Floats, level: Floats, doses: Floats) -> tuple[Floats, Floats] | None:
+    """Readings of several people as geometric means; None if they are one curve (no three within a minute).
+
+    Together are those within a tenth of the time since the last dose (doses : their hours), at least ``SLACK``: people
+    are sampled about, not at, the hours of a protocol. Readings of 0 are left out.
+    """
+    if len(time) < 3 or not (time[2:] - time[:-2] < MINUTE).any():
+        return None
+    time, level = time[level > 0], level[level > 0]
+    groups: list[list[int]] = []
+    for i, hour in enumerate(time):
+        begun = time[groups[-1][0]] if groups else -math.inf
+        last = doses[doses <= begun].max(initial=0.0)
+        if hour - begun < max(SLACK, 0.1 * (begun - last)) and not ((doses > begun) & (doses <= hour)).any():
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    means = np.array([[time[g].mean(), math.exp(np.log(level[g]).mean())] for g in groups])
+    return means[:, 0], means[:, 1]
 
 
 def with_dose_of(target: Arm, source: Arm) -> Arm:

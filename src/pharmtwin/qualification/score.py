@@ -8,7 +8,7 @@ the same on both sides, and Cmax the largest at those times.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.evaluation.metrics import afe, gmfe, share_within, within_guest
+from pharmtwin.qualification.interval_arms import base_name
 from pharmtwin.qualification.intervals import Interval, between_studies, interval, limits
 from pharmtwin.qualification.plan import Spread
 from pharmtwin.qualification.simulate import ProfileAnswer, RatioAnswer
@@ -65,7 +66,7 @@ def exposures(of: Pair, concentration: Floats) -> tuple[float, float]:
 
 def names(arm: Arm) -> tuple[str, str]:
     """Names of the first drug of an arm and of the other ones; parts of a racemate (_R, _S) are one name."""
-    own = [d.drug.removesuffix("_R").removesuffix("_S") for d in arm.dosings]
+    own = [base_name(d.drug) for d in arm.dosings]
     return own[0], ", ".join(dict.fromkeys(x for x in own[1:] if x != own[0]))
 
 
@@ -109,20 +110,30 @@ def profile_table(
 
 
 def ratio_table(
-    ratios: Sequence[Ratio], answers: Sequence[RatioAnswer], draws: Mapping[str, Sequence[RatioAnswer]], spread: Spread
+    ratios: Sequence[Ratio],
+    answers: Sequence[RatioAnswer],
+    draws: Mapping[str, Sequence[RatioAnswer]],
+    spread: Spread,
+    building: Collection[str] = (),
 ) -> pd.DataFrame:
-    """One row a ratio: observed, predicted, interval, PK-Sim's prediction."""
+    """One row a ratio: observed, predicted, interval, PK-Sim's prediction.
+
+    building : ids that something is fitted on.
+    """
     rows = []
     for r, a in zip(ratios, answers, strict=True):
         victim, others = names(r.test)
+        role = "building" if r.id in building else "verification"
         row: dict[str, object] = {
             "id": r.id, "use_case": r.use_case, "study": r.study, "analyte": r.analyte, "victim": victim,
-            "others": others, "route": r.test.dosings[0].route, "n": r.n, "flag": r.flag, "problem": a.problem,
+            "others": others, "route": r.test.dosings[0].route, "n": r.n, "role": role,
+            "flag": r.flag, "problem": a.problem,
         }  # fmt: skip
         values = (("AUC", r.auc, a.auc, r.peer_auc), ("Cmax", r.cmax, a.cmax, r.peer_cmax))
         for q, observed, predicted, peer in values:
             drawn = [getattr(d, q.lower()) for d in draws.get(r.id, ())]
-            found: Interval = interval(predicted, drawn, spread.ratio_studies)
+            between = spread.ratio_studies if q == "AUC" else spread.ratio_studies_cmax
+            found: Interval = interval(predicted, drawn, between)
             row |= {f"{q}_observed": observed, f"{q}_predicted": predicted, f"{q}_peer": peer,
                     f"{q}_sd_draws": found.sd_draws, f"{q}_low": found.low, f"{q}_high": found.high}  # fmt: skip
         rows.append(row)

@@ -195,6 +195,13 @@ def answer(
     A question that cannot be answered has its problem in words, and nan. Every structure is compiled once, however
     many worlds ask for it. workers : processes. threads : of each.
     """
+    jobs, places = set_up(questions)
+    curves, costs = run_jobs(jobs, workers=workers, threads=threads)
+    return answers(questions, jobs, places, curves), costs
+
+
+def set_up(questions: Sequence[Question]) -> tuple[list[Job], list[slice | str]]:
+    """Jobs of all questions, and of each question which are its own, or why it has none."""
     jobs: list[Job] = []
     places: list[slice | str] = []
     for question in questions:
@@ -205,7 +212,13 @@ def answer(
             continue
         places.append(slice(len(jobs), len(jobs) + len(new)))
         jobs.extend(new)
-    curves, costs = run_jobs(jobs, workers=workers, threads=threads)
+    return jobs, places
+
+
+def answers(
+    questions: Sequence[Question], jobs: Sequence[Job], places: Sequence[slice | str], curves: Sequence[Curve]
+) -> list[ProfileAnswer | RatioAnswer]:
+    """Answers from the curves of :func:`set_up`'s jobs, in the order of the questions."""
     out: list[ProfileAnswer | RatioAnswer] = []
     for question, place in zip(questions, places, strict=True):
         about = question.about
@@ -216,7 +229,7 @@ def answer(
         else:
             (a, b), (x, y) = jobs[place], curves[place]
             out.append(ratio_answer(about, (a, b), (x, y)))
-    return out, costs
+    return out
 
 
 def _unanswered(about: Profile | Ratio, problem: str) -> ProfileAnswer | RatioAnswer:

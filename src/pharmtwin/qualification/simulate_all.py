@@ -12,7 +12,8 @@ import pandas as pd
 from pharmtwin.qualification.intervals import drawn_questions
 from pharmtwin.qualification.plan import Plan
 from pharmtwin.qualification.score import Pair, pair, points, profile_table, ratio_table
-from pharmtwin.qualification.simulate import ProfileAnswer, Question, RatioAnswer, World, answer
+from pharmtwin.qualification.shards import Solver, locally
+from pharmtwin.qualification.simulate import ProfileAnswer, Question, RatioAnswer, World, answers, set_up
 from pharmtwin.qualification.simulate_runs import Cost
 from pharmtwin.qualification.study import Arm, LeftOut, Profile, Ratio, Studies
 
@@ -66,24 +67,38 @@ def building_roles(studies: Studies, plan: Plan, world: World) -> dict[str, str]
     return out
 
 
+def questions(studies: Studies, in_sample: Sequence[Ratio], world: World, plan: Plan, draws: int) -> list[Question]:
+    """All questions: of profiles and ratios, of the ratios in sample, then the draws of each profile and ratio."""
+    about: list[Profile | Ratio] = [*studies.profiles, *studies.ratios]
+    drawn = drawn_questions(about, world, plan.spread, draws, SEED) if draws else []
+    return [*(Question(x, world) for x in (*about, *in_sample)), *(q for mine in drawn for q in mine)]
+
+
 def run(
-    studies: Studies, in_sample: Sequence[Ratio], world: World, plan: Plan, *, draws: int = 30, workers: int = 2
+    studies: Studies,
+    in_sample: Sequence[Ratio],
+    world: World,
+    plan: Plan,
+    *,
+    draws: int = 30,
+    workers: int = 2,
+    solver: Solver | None = None,
 ) -> Result:
     """Predict everything.
 
     Parameters
     ----------
     in_sample : genotype ratios read with the activity map that has seen the drug. draws : for intervals (0: none).
+    solver : what solves the jobs (default: here, in ``workers`` processes).
     """
     begin = time.perf_counter()
     about: list[Profile | Ratio] = [*studies.profiles, *studies.ratios]
-    own = [Question(x, world) for x in about]
-    seen = [Question(r, world) for r in in_sample]
-    drawn = drawn_questions(about, world, plan.spread, draws, SEED) if draws else [[] for _ in about]
-    flat = [q for mine in drawn for q in mine]
-    answers, costs = answer([*own, *seen, *flat], workers=workers)
-    typical, rest = answers[: len(own)], answers[len(own) :]
-    other, rest = rest[: len(seen)], rest[len(seen) :]
+    asked = questions(studies, in_sample, world, plan, draws)
+    jobs, places = set_up(asked)
+    curves, costs = (solver or locally(workers))(jobs)
+    found = answers(asked, jobs, places, curves)
+    typical, rest = found[: len(about)], found[len(about) :]
+    other, rest = rest[: len(in_sample)], rest[len(in_sample) :]
     n = len(studies.profiles)
     of_draws = [rest[i * draws : (i + 1) * draws] for i in range(len(about))]
     profile_draws = {p.id: [a for a in mine if isinstance(a, ProfileAnswer)]
@@ -104,9 +119,10 @@ def run(
         for a in mine
         if a.problem and not own_answer.problem
     )
-    ratios = ratio_table(studies.ratios, ratio_answers, ratio_draws, plan.spread)
+    building = plan.building_ratios()
+    ratios = ratio_table(studies.ratios, ratio_answers, ratio_draws, plan.spread, building)
     return Result(
         tuple(pairs), roles, profiles, points(pairs), ratios,
-        ratio_table(in_sample, seen_answers, {}, plan.spread), between, (*studies.left_out, *unsolved),
-        dict(failed.most_common()), tuple(costs), time.perf_counter() - begin, draws,
+        ratio_table(in_sample, seen_answers, {}, plan.spread, building), between, (*studies.left_out, *unsolved),
+        dict(failed.most_common()), tuple(sorted(costs, key=lambda c: c.structure)), time.perf_counter() - begin, draws,
     )  # fmt: skip

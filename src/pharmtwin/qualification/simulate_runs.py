@@ -141,20 +141,8 @@ def run_jobs(jobs: Sequence[Job], *, workers: int = 1, threads: int = 1) -> tupl
     -------
     Curves in the order of the jobs, and what each structure cost.
     """
-    known: dict[int, Any] = {}
-    groups: dict[Any, list[int]] = {}
-    curves: list[Curve | None] = [None] * len(jobs)
-    for i, job in enumerate(jobs):
-        try:
-            forms = tuple(sorted(formulations_of(job).items()))
-        except ValueError as error:
-            curves[i] = _no_curve(job, str(error))
-            continue
-        for drug in job.drugs:
-            if id(drug) not in known:
-                known[id(drug)] = outline(drug)
-        groups.setdefault((forms, tuple(known[id(d)] for d in job.drugs)), []).append(i)
-    shares = sorted(groups.values(), key=len, reverse=True)  # long ones first
+    shares, wrong = by_structure(jobs)
+    curves: list[Curve | None] = [_no_curve(job, wrong[i]) if i in wrong else None for i, job in enumerate(jobs)]
     tasks = [[jobs[i] for i in share] for share in shares]
     if workers > 1 and len(tasks) > 1:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -167,6 +155,24 @@ def run_jobs(jobs: Sequence[Job], *, workers: int = 1, threads: int = 1) -> tupl
         for i, curve in zip(share, own, strict=True):
             curves[i] = curve
     return [c for c in curves if c is not None], [cost for _, cost in answers]
+
+
+def by_structure(jobs: Sequence[Job]) -> tuple[list[list[int]], dict[int, str]]:
+    """Numbers of the jobs of each structure, most jobs first, and why a job has none."""
+    known: dict[int, Any] = {}
+    groups: dict[Any, list[int]] = {}
+    wrong: dict[int, str] = {}
+    for i, job in enumerate(jobs):
+        try:
+            forms = tuple(sorted(formulations_of(job).items()))
+        except ValueError as error:
+            wrong[i] = str(error)
+            continue
+        for drug in job.drugs:
+            if id(drug) not in known:
+                known[id(drug)] = outline(drug)
+        groups.setdefault((forms, tuple(known[id(d)] for d in job.drugs)), []).append(i)
+    return sorted(groups.values(), key=len, reverse=True), wrong
 
 
 _structures: dict[Any, System] = {}  # of this process: a fit comes back to the same ones again and again
