@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pharmtwin.evaluation.metrics import wilson
+from pharmtwin.facts import fact_table
 from pharmtwin.qualification.plan import Plan
 from pharmtwin.qualification.score import Figures, both, by_drug, judge, judged, outside_guest
 from pharmtwin.qualification.simulate_all import Result
@@ -76,11 +77,22 @@ def criteria(result: Result, plan: Plan, networks: Mapping[str, str]) -> list[Li
         out = outside_guest(mine)
         inside = len(mine) - len(out)
         words = f"{inside} of {len(mine)} inside"
-        words += "; outside: " + "; ".join(_name(r) for _, r in out.iterrows()) if len(out) else ""
+        told = explanations()
+        for title_of, rows in (
+            ("outside and explained", out[out["id"].isin(list(told))]),
+            ("outside", out[~out["id"].isin(list(told))]),
+        ):
+            words += f"; {title_of}: " + "; ".join(_name(r) for _, r in rows.iterrows()) if len(rows) else ""
         share = inside / len(mine) if len(mine) else math.nan
-        met = None if mine.empty else out.empty
+        met = None if mine.empty else bool(out["id"].isin(list(told)).all())
         lines.append(Line(f"{title}, Guest's limits", words, "all, or explained", met, share))
     return [*lines, *_coverage(result)]
+
+
+def explanations() -> dict[str, str]:
+    """Why a ratio is not predicted, by its id (``resources/qualification/explanations.tsv``)."""
+    table = fact_table("qualification/explanations.tsv")
+    return dict(zip(table["id"].astype(str), table["explanation"].astype(str), strict=True))
 
 
 def _rows(table: pd.DataFrame, use_case: str, victims: Iterable[str] = (), others: Iterable[str] = ()) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pharmtwin.facts import RESOURCES
 from pharmtwin.files import write_text
-from pharmtwin.qualification.criteria import coverage, criteria, percent
+from pharmtwin.qualification.criteria import coverage, criteria, explanations, percent
 from pharmtwin.qualification.plan import Entry, Plan
 from pharmtwin.qualification.score import by, by_drug
 from pharmtwin.qualification.simulate_all import Result
@@ -80,6 +80,7 @@ def body(result: Result, plan: Plan, networks: Mapping[str, str], pictures: Mapp
         *_intervals(result, plan), *_profiles(result), *_ratios(result),
         "## Pictures", *(f"![{title}]({file})" for title, file in pictures.items()),
         "## What was fitted, and on what", _fitted(plan),
+        "## Rows outside the limits, explained", _explained(result),
         "## What is not simulated", *_left_out(result),
         "## Cost", _cost(result),
     ]  # fmt: skip
@@ -161,6 +162,16 @@ def _fitted(plan: Plan) -> str:
     rows = [{"drug": e.name, "building set": where(e), "fitted (= : one factor)": what(e)}
             for e in plan.entries.values() if e.fitted]  # fmt: skip
     return markdown(pd.DataFrame(rows))
+
+
+def _explained(result: Result) -> str:
+    """The explanations, by study; they change no figure."""
+    told = explanations()
+    rows = result.ratios[result.ratios["id"].isin(list(told))]
+    table = pd.DataFrame(
+        {"study": rows["study"], "observed": rows["victim"], "with": rows["others"], "why": rows["id"].map(told)}
+    )
+    return markdown(table)
 
 
 def _left_out(result: Result) -> list[str]:
