@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+
+from pharmtwin.facts import fact_table
 
 Pair = tuple[float, float]
 #: pairs of alleles' values and their weights
@@ -60,13 +63,14 @@ def _alleles(pair: Pair, x: Sequence[float], drug: str) -> float:
     return sum(own.get(v, v) for v in pair) / 2.0
 
 
-#: kcat by score over kcat at score 2 of published PBPK models: osp_genotype_processes (dextromethorphan, atomoxetine,
-#: paroxetine; OSP library); the three as in genes/activity_to_clearance.tsv
-CURVES = {
-    "dextromethorphan": {0.25: 5.3, 0.5: 32.91, 1.0: 96.64, 1.25: 115.17, 1.5: 151.81, 2.0: 242.45, 3.0: 413.19},
-    "atomoxetine": {0.5: 16.87, 1.25: 53.68, 2.0: 102.25},
-    "paroxetine": {0.5: 0.66, 0.75: 1.08, 1.0: 1.56, 1.25: 2.11, 1.5: 2.71, 2.0: 4.09, 3.0: 7.58},
-}
+@cache
+def published_curves() -> dict[str, dict[float, float]]:
+    """kcat by activity score of published PBPK models, by drug (``qualification/cyp2d6_published_curves.tsv``)."""
+    out: dict[str, dict[float, float]] = {}
+    table = fact_table("qualification/cyp2d6_published_curves.tsv")
+    for drug, score, kcat in zip(table["drug"], table["score"], table["kcat"], strict=True):
+        out.setdefault(str(drug), {})[float(score)] = float(kcat)
+    return out
 
 
 def _curve(pair: Pair, x: Sequence[float], drug: str) -> float:
@@ -75,7 +79,7 @@ def _curve(pair: Pair, x: Sequence[float], drug: str) -> float:
     if score == 0:
         return 0.0
     logs = []
-    for name, kcat in CURVES.items():
+    for name, kcat in published_curves().items():
         if name == drug:
             continue
         s, k = np.log(list(kcat)), np.log(np.array(list(kcat.values())) / kcat[2.0])

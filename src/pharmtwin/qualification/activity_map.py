@@ -185,12 +185,14 @@ def table(chosen: Judged, spreads: Mapping[str, Floats], rows: Sequence[Row]) ->
     """Text of the table of left-out maps; drug ``all``: estimated on all four."""
     head = (
         "# Maps from CYP2D6's alleles to activity, each estimated without one drug on AUC ratios of the others, by\n"
-        "# the PBPK models: python -m pharmtwin.qualification.activity_map --write power (docs/clearance-maps.md).\n"
+        "# the PBPK models: python -m pharmtwin.qualification.activity_map --write FORM (docs/clearance-maps.md).\n"
         "# all: on all four; for drugs that are not here. low, high: 90 % interval, studies drawn anew within drugs.\n"
     )
     lines = ["drug\tform\tparameter\tvalue\tlow\thigh\tunit\tn\tsource"]
     for drug, x in chosen.parameters.items():
         n = sum(r.drug != drug for r in rows)
+        if not chosen.form.names:
+            lines.append(f"{drug}\t{chosen.form.name}\t\t\t\t\t1\t{n}\t{chosen.form.meaning}: nothing is estimated")
         for k, name in enumerate(chosen.form.names):
             low, high = np.percentile(spreads[drug][:, k], [5, 95])
             lines.append(

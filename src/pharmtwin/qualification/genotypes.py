@@ -157,7 +157,8 @@ def left_out_map(drug: str) -> Callable[[tuple[float, float]], float]:
     name = re.sub(r"_[RS]$", "", drug)
     rows = found[found["drug"] == (name if (found["drug"] == name).any() else "all")]
     form = BY_NAME[str(rows["form"].iloc[0])]
-    values = dict(zip(rows["parameter"].astype(str), rows["value"].astype(float)))
+    known = rows[rows["parameter"].notna()]
+    values = dict(zip(known["parameter"].astype(str), known["value"].astype(float)))
     return form.activity([values[k] for k in form.names], name)
 
 
