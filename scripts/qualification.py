@@ -4,8 +4,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from pharmtwin.qualification.command import set_up, write_all
-from pharmtwin.qualification.shards import from_files, solve_shard
-from pharmtwin.qualification.simulate import set_up as jobs_of
+from pharmtwin.qualification.simulation.questions import set_up as jobs_of
+from pharmtwin.qualification.simulation.shards import from_files, solve_shard
 from pharmtwin.workflow.job import start
 
 log = start(snakemake)

@@ -156,7 +156,7 @@ def ddi(argv: Sequence[str]) -> int:
 
 def fit(argv: Sequence[str]) -> int:
     """Estimate what the qualification plan names for a drug; 1 if one could not be fitted."""
-    from pharmtwin.qualification.fit_command import main as run
+    from pharmtwin.qualification.fitting.command import main as run
 
     return run(argv)
 

@@ -11,11 +11,11 @@ import pytest
 
 from pharmtwin.facts import fact_table
 from pharmtwin.qualification.command import Setup, set_up
-from pharmtwin.qualification.criteria import Line
-from pharmtwin.qualification.gate import fallen, read_gate
-from pharmtwin.qualification.intervals import replicates
+from pharmtwin.qualification.judging.criteria import Line
+from pharmtwin.qualification.judging.gate import fallen, read_gate
+from pharmtwin.qualification.judging.intervals import replicates
 from pharmtwin.qualification.plan import read_plan
-from pharmtwin.qualification.simulate_all import Result
+from pharmtwin.qualification.simulation.everything import Result
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pbpk"
 pytestmark = [pytest.mark.reference, pytest.mark.skipif(not DATA.exists(), reason="no reference data beside the clone")]

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pharmtwin.qualification.persons import bodies
-from pharmtwin.qualification.reading import read_studies
-from pharmtwin.qualification.reading_names import assumed
+from pharmtwin.qualification.reading.names import assumed
+from pharmtwin.qualification.reading.persons import bodies
+from pharmtwin.qualification.reading.tables import read_studies
 from pharmtwin.qualification.study import Studies
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pbpk"

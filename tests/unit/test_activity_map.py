@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from pharmtwin.qualification.activity_forms import BY_NAME, FORMS
-from pharmtwin.qualification.activity_map import GRID, Group, Row, estimate, leave_one_out, loss
-from pharmtwin.qualification.genotypes import coded_by_pair, mixture, pairs_of_code
+from pharmtwin.qualification.activity.forms import BY_NAME, FORMS
+from pharmtwin.qualification.activity.map import GRID, Group, Row, estimate, leave_one_out, loss
+from pharmtwin.qualification.reading.genotypes import coded_by_pair, mixture, pairs_of_code
 
 PAIRS = [(0.0, 0.0), (0.0, 0.5), (0.25, 0.25), (0.0, 1.0), (0.25, 1.0), (0.5, 1.0), (1.0, 2.0)]
 

@@ -11,7 +11,7 @@ from pharmtwin.drugs.parameters import parameter_values
 from pharmtwin.drugs.read import read_drug
 from pharmtwin.drugs.schema import Drug, Quantity
 from pharmtwin.drugs.system import build
-from pharmtwin.qualification.persons import body
+from pharmtwin.qualification.reading.persons import body
 from pharmtwin.qualification.study import Person
 
 

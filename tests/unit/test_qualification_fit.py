@@ -16,14 +16,14 @@ from pharmtwin.drugs.parameters import parameter_values
 from pharmtwin.drugs.read import read_drug
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.drugs.system import build
-from pharmtwin.qualification.fit import Fit, FitError, fit, lines, soft, to_write
-from pharmtwin.qualification.fit_command import building_set
-from pharmtwin.qualification.fit_exposures import exposure_jobs, exposure_value, read_exposures, read_own_profiles
-from pharmtwin.qualification.fit_values import Written, full_path, number, quantities, with_values, write_values
+from pharmtwin.qualification.fitting.command import building_set
+from pharmtwin.qualification.fitting.exposures import exposure_jobs, exposure_value, read_exposures, read_own_profiles
+from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, soft, to_write
+from pharmtwin.qualification.fitting.values import Written, full_path, number, quantities, with_values, write_values
 from pharmtwin.qualification.plan import Entry, Fitted, Plan, PlanError, read_plan
-from pharmtwin.qualification.simulate import World, predict_profile, predict_ratio
-from pharmtwin.qualification.simulate_own import exposure_summary, predict_exposures
-from pharmtwin.qualification.simulate_runs import run_jobs
+from pharmtwin.qualification.simulation.own import exposure_summary, predict_exposures
+from pharmtwin.qualification.simulation.questions import World, predict_profile, predict_ratio
+from pharmtwin.qualification.simulation.runs import run_jobs
 from pharmtwin.qualification.study import Arm, Dosing, Event, Profile, Ratio, Studies
 
 ACTION = {"target": "CYP2D6", "mechanism": "competitive", "Ki": quantity(0.5, "umol/L")}

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from pharmtwin.facts import fact_table
-from pharmtwin.qualification.reading_doses import corrected, corrections, single_dose
-from pharmtwin.qualification.reading_names import told_form
-from pharmtwin.qualification.reading_people import counted_twice, join
-from pharmtwin.qualification.reading_sets import AXIS, _left_out, _points, data_sets, person
+from pharmtwin.qualification.reading.doses import corrected, corrections, single_dose
+from pharmtwin.qualification.reading.names import told_form
+from pharmtwin.qualification.reading.people import counted_twice, join
+from pharmtwin.qualification.reading.sets import AXIS, _left_out, _points, data_sets, person
 from pharmtwin.qualification.study import Arm, Dosing, Event, Person, Profile
 
 ROW = {

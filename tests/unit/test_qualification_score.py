@@ -12,18 +12,26 @@ import pandas as pd
 import pytest
 from qualification_drugs import body, compound, linear, make_drug, quantity
 
-from pharmtwin.qualification import figures, gate, interval_arms, intervals, shards
 from pharmtwin.qualification.command import main, networks_of, panels, report, write_tables
-from pharmtwin.qualification.criteria import coverage, criteria
-from pharmtwin.qualification.fit_command import main as fit_main
-from pharmtwin.qualification.fit_values import scaled
-from pharmtwin.qualification.intervals import Z90, between_studies, drawn_questions, interval, library_scales, people
-from pharmtwin.qualification.page import BEGIN, END, write_page
-from pharmtwin.qualification.page import body as page_body
+from pharmtwin.qualification.fitting.command import main as fit_main
+from pharmtwin.qualification.fitting.values import scaled
+from pharmtwin.qualification.judging import figures, gate, interval_arms, intervals
+from pharmtwin.qualification.judging.criteria import coverage, criteria
+from pharmtwin.qualification.judging.intervals import (
+    Z90,
+    between_studies,
+    drawn_questions,
+    interval,
+    library_scales,
+    people,
+)
+from pharmtwin.qualification.judging.page import BEGIN, END, write_page
+from pharmtwin.qualification.judging.page import body as page_body
+from pharmtwin.qualification.judging.score import both, by, judge, judged, names, outside_guest, pair, profile_table
 from pharmtwin.qualification.plan import Entry, Fitted, Plan, Spread
-from pharmtwin.qualification.score import both, by, judge, judged, names, outside_guest, pair, profile_table
-from pharmtwin.qualification.simulate import ProfileAnswer, World, set_up
-from pharmtwin.qualification.simulate_all import Result, questions, run, select
+from pharmtwin.qualification.simulation import shards
+from pharmtwin.qualification.simulation.everything import Result, questions, run, select
+from pharmtwin.qualification.simulation.questions import ProfileAnswer, World, set_up
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Profile, Ratio, Studies
 
 SPREAD = Spread(within_genotype=0.3, transporter=0.4, gfr=0.2, ratio_studies=0.1, ratio_studies_cmax=0.15, company=0.2,
@@ -128,7 +136,7 @@ def test_coverage_of_a_world_that_is_what_it_says(world: World) -> None:
 
 
 def intervals_answers(questions: list) -> list:  # type: ignore[type-arg]
-    from pharmtwin.qualification.simulate import answer
+    from pharmtwin.qualification.simulation.questions import answer
 
     return answer(questions)[0]
 

@@ -11,8 +11,8 @@ from qualification_drugs import body, compound, linear, make_drug, man, quantity
 
 from pharmtwin.drugs.parameters import parameter_values
 from pharmtwin.drugs.system import build
-from pharmtwin.qualification import simulate_runs
-from pharmtwin.qualification.simulate import (
+from pharmtwin.qualification.simulation import runs as simulate_runs
+from pharmtwin.qualification.simulation.questions import (
     Question,
     World,
     answer,
@@ -21,7 +21,7 @@ from pharmtwin.qualification.simulate import (
     predict_ratio,
     window_times,
 )
-from pharmtwin.qualification.simulate_runs import components, run_jobs
+from pharmtwin.qualification.simulation.runs import components, run_jobs
 from pharmtwin.qualification.study import Arm, Dosing, Event, Mixture, Profile, Ratio
 
 INF = math.inf

@@ -12,19 +12,19 @@ from pathlib import Path
 import pandas as pd
 
 from pharmtwin.files import write_text
-from pharmtwin.qualification import figures
-from pharmtwin.qualification.criteria import Line, coverage, criteria
-from pharmtwin.qualification.fit_exposures import entries
-from pharmtwin.qualification.gate import write_gate
-from pharmtwin.qualification.page import PAGE, WORDS, body, write_page
+from pharmtwin.qualification.fitting.exposures import entries
+from pharmtwin.qualification.judging import figures
+from pharmtwin.qualification.judging.criteria import Line, coverage, criteria
+from pharmtwin.qualification.judging.gate import write_gate
+from pharmtwin.qualification.judging.page import PAGE, WORDS, body, write_page
+from pharmtwin.qualification.judging.score import by, by_drug, judged
 from pharmtwin.qualification.plan import PLAN, Plan, read_plan
-from pharmtwin.qualification.reading import read_studies
-from pharmtwin.qualification.score import by, by_drug, judged
-from pharmtwin.qualification.shards import Solver
-from pharmtwin.qualification.simulate import Question, World
-from pharmtwin.qualification.simulate_all import Result, questions, run, select
-from pharmtwin.qualification.simulate_own import Own, exposure_summary, own_tables
-from pharmtwin.qualification.simulate_world import FOLDER, open_world
+from pharmtwin.qualification.reading.tables import read_studies
+from pharmtwin.qualification.simulation.everything import Result, questions, run, select
+from pharmtwin.qualification.simulation.own import Own, exposure_summary, own_tables
+from pharmtwin.qualification.simulation.questions import Question, World
+from pharmtwin.qualification.simulation.shards import Solver
+from pharmtwin.qualification.simulation.world import FOLDER, open_world
 from pharmtwin.qualification.study import Ratio, Studies
 
 NETWORKS = "osp_ddi_pred_vs_obs.csv"

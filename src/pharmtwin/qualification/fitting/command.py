@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fit import Fit, FitError, fit, lines, to_write
-from pharmtwin.qualification.fit_exposures import ObservedExposure, entries, read_exposures, read_own_profiles
-from pharmtwin.qualification.fit_values import write_values
+from pharmtwin.qualification.fitting.exposures import ObservedExposure, entries, read_exposures, read_own_profiles
+from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, to_write
+from pharmtwin.qualification.fitting.values import write_values
 from pharmtwin.qualification.plan import PLAN, Entry, read_plan
-from pharmtwin.qualification.reading import read_studies
-from pharmtwin.qualification.simulate import World
-from pharmtwin.qualification.simulate_world import FOLDER, open_world
+from pharmtwin.qualification.reading.tables import read_studies
+from pharmtwin.qualification.simulation.questions import World
+from pharmtwin.qualification.simulation.world import FOLDER, open_world
 from pharmtwin.qualification.study import Profile, Ratio, Studies
 
 
@@ -54,7 +54,7 @@ def building_set(
 
 
 def fit_entry(entry: Entry, world: World, studies: Studies, threads: int = 1) -> Fit:
-    """Fit one entry of the plan; raises as :func:`fit.fit`."""
+    """Fit one entry of the plan; raises as :func:`fitting.fit.fit`."""
     exposures, _ = read_exposures(world.library)
     own, _ = read_own_profiles(world.library)
     profiles, chosen, ratios = building_set(entry, studies, exposures, own, world.library)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from pharmtwin.facts import RESOURCES, fact_table
-from pharmtwin.qualification import genotypes
+from pharmtwin.qualification.reading import genotypes
 from pharmtwin.qualification.study import Dosing, Event, Mixture
 from pharmtwin.tables import records
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pharmtwin.qualification import genotypes
-from pharmtwin.qualification.persons import SEXES, ancestry_of, weight
-from pharmtwin.qualification.reading_doses import LEFT_OUT, corrected, corrections, single_dose
-from pharmtwin.qualification.reading_names import (
+from pharmtwin.qualification.reading import genotypes
+from pharmtwin.qualification.reading.doses import LEFT_OUT, corrected, corrections, single_dose
+from pharmtwin.qualification.reading.names import (
     Genotypes,
     Library,
     NotSimulated,
@@ -25,7 +24,8 @@ from pharmtwin.qualification.reading_names import (
     measured,
     told_form,
 )
-from pharmtwin.qualification.reading_people import counted_twice, join
+from pharmtwin.qualification.reading.people import counted_twice, join
+from pharmtwin.qualification.reading.persons import SEXES, ancestry_of, weight
 from pharmtwin.qualification.study import Arm, Dosing, Event, Floats, LeftOut, Person, Profile
 
 Row = Mapping[str, str]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pharmtwin.qualification.intervals import drawn_questions
+from pharmtwin.qualification.judging.intervals import drawn_questions
+from pharmtwin.qualification.judging.score import Pair, pair, points, profile_table, ratio_table
 from pharmtwin.qualification.plan import Plan
-from pharmtwin.qualification.score import Pair, pair, points, profile_table, ratio_table
-from pharmtwin.qualification.shards import Solver, locally
-from pharmtwin.qualification.simulate import ProfileAnswer, Question, RatioAnswer, World, answers, set_up
-from pharmtwin.qualification.simulate_runs import Cost
+from pharmtwin.qualification.simulation.questions import ProfileAnswer, Question, RatioAnswer, World, answers, set_up
+from pharmtwin.qualification.simulation.runs import Cost
+from pharmtwin.qualification.simulation.shards import Solver, locally
 from pharmtwin.qualification.study import Arm, LeftOut, Profile, Ratio, Studies
 
 SEED = 20261121

@@ -1,6 +1,6 @@
 """The map from CYP2D6's alleles to its activity, estimated with the PBPK models themselves, one drug left out.
 
-    python -m pharmtwin.qualification.activity_map --data DIR [--write power]
+    python -m pharmtwin.qualification.activity.map --data DIR [--write power]
 
 AUCs of every arm of the genotype ratios are solved once on a grid of activities; between them log AUC is interpolated.
 A group is a mixture of pairs of alleles' values (CPIC's of :mod:`pharmtwin.genome`: 0, 0.25 of ``*10``, 0.5 of ``*9``
@@ -25,14 +25,14 @@ from scipy.optimize import minimize
 
 from pharmtwin.facts import RESOURCES
 from pharmtwin.files import write_text
-from pharmtwin.qualification.activity_forms import FORMS, Form, Pair, PairMixture
-from pharmtwin.qualification.fit_exposures import entries
-from pharmtwin.qualification.genotypes import coded_by_pair, pairs_of_code
+from pharmtwin.qualification.activity.forms import FORMS, Form, Pair, PairMixture
+from pharmtwin.qualification.fitting.exposures import entries
 from pharmtwin.qualification.plan import PLAN, read_plan
-from pharmtwin.qualification.reading import read_studies
-from pharmtwin.qualification.simulate import World, arm_exposure, arm_job
-from pharmtwin.qualification.simulate_runs import run_jobs
-from pharmtwin.qualification.simulate_world import FOLDER, open_world
+from pharmtwin.qualification.reading.genotypes import coded_by_pair, pairs_of_code
+from pharmtwin.qualification.reading.tables import read_studies
+from pharmtwin.qualification.simulation.questions import World, arm_exposure, arm_job
+from pharmtwin.qualification.simulation.runs import run_jobs
+from pharmtwin.qualification.simulation.world import FOLDER, open_world
 from pharmtwin.qualification.study import Arm, Ratio
 
 Floats = NDArray[np.float64]
@@ -185,7 +185,7 @@ def table(chosen: Judged, spreads: Mapping[str, Floats], rows: Sequence[Row]) ->
     """Text of the table of left-out maps; drug ``all``: estimated on all four."""
     head = (
         "# Maps from CYP2D6's alleles to activity, each estimated without one drug on AUC ratios of the others, by\n"
-        "# the PBPK models: python -m pharmtwin.qualification.activity_map --write FORM (docs/clearance-maps.md).\n"
+        "# the PBPK models: python -m pharmtwin.qualification.activity.map --write FORM (docs/clearance-maps.md).\n"
         "# all: on all four; for drugs that are not here. low, high: 90 % interval, studies drawn anew within drugs.\n"
     )
     lines = ["drug\tform\tparameter\tvalue\tlow\thigh\tunit\tn\tsource"]
@@ -218,7 +218,7 @@ def report(found: Sequence[Judged]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Estimate all forms, print their figures, and write the chosen one if asked."""
-    parser = argparse.ArgumentParser(prog="python -m pharmtwin.qualification.activity_map", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pharmtwin.qualification.activity.map", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the reference tables")
     parser.add_argument("--library", type=Path, default=FOLDER)
     parser.add_argument("--write", metavar="FORM", default="", help=f"one of {', '.join(f.name for f in FORMS)}")

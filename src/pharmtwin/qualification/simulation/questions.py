@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.gut import gut
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fit_values import Scales
-from pharmtwin.qualification.simulate_runs import Cost, Curve, Job, drugs_of, run_jobs
+from pharmtwin.qualification.fitting.values import Scales
+from pharmtwin.qualification.simulation.runs import Cost, Curve, Job, drugs_of, run_jobs
 from pharmtwin.qualification.study import Arm, Person, Profile, Ratio
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ class World:
     """What a simulation takes as known.
 
     library : drug files by name. body : quantities of table ``body`` of a person. acid_suppressants : drugs whose
-    company raises the pH of the stomach. factors, body_factors, scales : as in :class:`simulate_runs.Job`.
+    company raises the pH of the stomach. factors, body_factors, scales : as in :class:`simulation.runs.Job`.
     """
 
     library: Mapping[str, Drug]

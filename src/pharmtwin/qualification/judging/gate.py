@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pharmtwin.facts import RESOURCES
 from pharmtwin.files import write_text
-from pharmtwin.qualification.criteria import Line
+from pharmtwin.qualification.judging.criteria import Line
 
 GATE = RESOURCES / "qualification" / "gate.tsv"
 #: by how much a figure may differ between machines: fold errors by this factor, shares by this amount

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.facts import RESOURCES
-from pharmtwin.qualification.persons import ancestry_of
-from pharmtwin.qualification.reading_names import Entry, Genotypes, dosings, main_protein, measured
-from pharmtwin.qualification.simulate import Window, World, arm_exposure, arm_job, job
-from pharmtwin.qualification.simulate_runs import Curve, Job
+from pharmtwin.qualification.reading.names import Entry, Genotypes, dosings, main_protein, measured
+from pharmtwin.qualification.reading.persons import ancestry_of
+from pharmtwin.qualification.simulation.questions import Window, World, arm_exposure, arm_job, job
+from pharmtwin.qualification.simulation.runs import Curve, Job
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Person, Profile
 
 Floats = NDArray[np.float64]

@@ -21,7 +21,7 @@ from pharmtwin.facts import fact_table
 from pharmtwin.genome.function import phenotype as ph
 from pharmtwin.genome.function.factors import NoSourcedFactor, factor
 from pharmtwin.genome.select import population_activity
-from pharmtwin.qualification.activity_forms import BY_NAME, PairMixture
+from pharmtwin.qualification.activity.forms import BY_NAME, PairMixture
 from pharmtwin.qualification.study import Mixture
 
 #: enzyme or transporter, as drug files name it -> gene (CYP2B6 has no map of the enzyme alone, so it is not here)

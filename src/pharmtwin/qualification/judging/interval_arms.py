@@ -13,7 +13,7 @@ from functools import cache
 
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.function.factors import TABLE, default_map
-from pharmtwin.qualification.genotypes import GENES
+from pharmtwin.qualification.reading.genotypes import GENES
 from pharmtwin.qualification.study import Arm, Dosing, Mixture
 from pharmtwin.tables import records
 

@@ -20,9 +20,8 @@ from typing import Any
 import pandas as pd
 
 from pharmtwin.facts import fact_table
-from pharmtwin.qualification import genotypes
-from pharmtwin.qualification.persons import weight
-from pharmtwin.qualification.reading_names import (
+from pharmtwin.qualification.reading import genotypes
+from pharmtwin.qualification.reading.names import (
     ROUTES,
     NotSimulated,
     check_compounds,
@@ -32,9 +31,10 @@ from pharmtwin.qualification.reading_names import (
     main_protein,
     measured,
 )
-from pharmtwin.qualification.reading_ratios import Context, Window, keep_or_leave, number, same_group
-from pharmtwin.qualification.reading_sets import APPLICATIONS, FED, Row, read_csv, stated_dose
-from pharmtwin.qualification.regimen_text import events, window
+from pharmtwin.qualification.reading.persons import weight
+from pharmtwin.qualification.reading.ratios import Context, Window, keep_or_leave, number, same_group
+from pharmtwin.qualification.reading.regimen_text import events, window
+from pharmtwin.qualification.reading.sets import APPLICATIONS, FED, Row, read_csv, stated_dose
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Person, Ratio
 
 RAW, PREDICTED = "osp_ddi_ratios_raw", "osp_ddi_pred_vs_obs"

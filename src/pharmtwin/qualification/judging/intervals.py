@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from pharmtwin.body.variability import residual_sds
 from pharmtwin.core.seeds import generator
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fit_values import Scales, quantities
-from pharmtwin.qualification.interval_arms import drawn_arms
+from pharmtwin.qualification.fitting.values import Scales, quantities
+from pharmtwin.qualification.judging.interval_arms import drawn_arms
 from pharmtwin.qualification.plan import Spread
-from pharmtwin.qualification.simulate import Question, World
+from pharmtwin.qualification.simulation.questions import Question, World
 from pharmtwin.qualification.study import Arm, Profile, Ratio
 
 Floats = NDArray[np.float64]
@@ -87,7 +87,7 @@ def _enzyme_sds() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class People:
-    """Factors of the mean of a study's people in one draw, as :class:`simulate.World` takes them."""
+    """Factors of the mean of a study's people in one draw, as :class:`simulation.questions.World` takes them."""
 
     factors: Mapping[str, float]
     body_factors: Mapping[str, float]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fit_exposures import ObservedExposure, exposure_jobs, exposure_value
-from pharmtwin.qualification.fit_values import Written, full_path, quantities, with_values
+from pharmtwin.qualification.fitting.exposures import ObservedExposure, exposure_jobs, exposure_value
+from pharmtwin.qualification.fitting.values import Written, full_path, quantities, with_values
 from pharmtwin.qualification.plan import Entry
-from pharmtwin.qualification.simulate import World, profile_answer, profile_job, ratio_answer, ratio_jobs
-from pharmtwin.qualification.simulate_runs import Curve, Job, run_jobs
+from pharmtwin.qualification.simulation.questions import World, profile_answer, profile_job, ratio_answer, ratio_jobs
+from pharmtwin.qualification.simulation.runs import Curve, Job, run_jobs
 from pharmtwin.qualification.study import Profile, Ratio
 
 Floats = NDArray[np.float64]
@@ -295,7 +295,7 @@ def lines(found: Fit) -> list[str]:
 
 
 def to_write(found: Fit) -> dict[str, dict[str, Written]]:
-    """By drug file, what :func:`fit_values.write_values` writes."""
+    """By drug file, what :func:`fitting.values.write_values` writes."""
     out: dict[str, dict[str, Written]] = {}
     for (file, path), value in found.values.items():
         out.setdefault(file, {})[path] = Written(value, found.se_log[file, path], found.starts[file, path])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pharmtwin.facts import fact_table
-from pharmtwin.qualification.reading_interactions import interactions
-from pharmtwin.qualification.reading_names import Genotypes, Library, library
-from pharmtwin.qualification.reading_ratios import Context, cyp2d6, derived
-from pharmtwin.qualification.reading_sets import data_sets, profiles, study_key
+from pharmtwin.qualification.reading.interactions import interactions
+from pharmtwin.qualification.reading.names import Genotypes, Library, library
+from pharmtwin.qualification.reading.ratios import Context, cyp2d6, derived
+from pharmtwin.qualification.reading.sets import data_sets, profiles, study_key
 from pharmtwin.qualification.study import Studies
 
 

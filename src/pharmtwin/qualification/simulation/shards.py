@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pharmtwin.qualification.simulate_runs import Cost, Curve, Job, by_structure, run_jobs
+from pharmtwin.qualification.simulation.runs import Cost, Curve, Job, by_structure, run_jobs
 
 Floats = NDArray[np.float64]
 Solver = Callable[[Sequence[Job]], tuple[list[Curve], list[Cost]]]

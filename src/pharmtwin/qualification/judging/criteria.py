@@ -11,9 +11,9 @@ import pandas as pd
 
 from pharmtwin.evaluation.metrics import wilson
 from pharmtwin.facts import fact_table
+from pharmtwin.qualification.judging.score import Figures, both, by_drug, judge, judged, outside_guest
 from pharmtwin.qualification.plan import Plan
-from pharmtwin.qualification.score import Figures, both, by_drug, judge, judged, outside_guest
-from pharmtwin.qualification.simulate_all import Result
+from pharmtwin.qualification.simulation.everything import Result
 
 GENOTYPE = {"GMFE": 1.38, "Guest": 0.79, "within_2": 0.93}  # PK-Sim on the open rows
 COVERED = {"CYP3A4-DDI": 0.80, "CYP2D6-DDI": 0.45}  # share of a network that is predicted

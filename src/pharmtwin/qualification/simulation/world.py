@@ -9,9 +9,9 @@ from pathlib import Path
 from pharmtwin.drugs.read import check_drug
 from pharmtwin.facts import RESOURCES
 from pharmtwin.findings import has_errors
-from pharmtwin.qualification.persons import body
 from pharmtwin.qualification.plan import Plan
-from pharmtwin.qualification.simulate import World
+from pharmtwin.qualification.reading.persons import body
+from pharmtwin.qualification.simulation.questions import World
 from pharmtwin.qualification.study import Person
 
 FOLDER = RESOURCES / "drugs"

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pharmtwin.qualification.fit_exposures import (
+from pharmtwin.qualification.fitting.exposures import (
     ObservedExposure,
     exposure_jobs,
     exposure_value,
     read_exposures,
     read_own_profiles,
 )
+from pharmtwin.qualification.judging.score import by_drug, names, pair, points, profile_table
 from pharmtwin.qualification.plan import Plan
-from pharmtwin.qualification.score import by_drug, names, pair, points, profile_table
-from pharmtwin.qualification.simulate import ProfileAnswer, Question, World, answer
-from pharmtwin.qualification.simulate_all import taken
-from pharmtwin.qualification.simulate_runs import run_jobs
+from pharmtwin.qualification.simulation.everything import taken
+from pharmtwin.qualification.simulation.questions import ProfileAnswer, Question, World, answer
+from pharmtwin.qualification.simulation.runs import run_jobs
 from pharmtwin.qualification.study import LeftOut
 
 

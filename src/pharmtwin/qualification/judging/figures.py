@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.evaluation.metrics import guest_limit
-from pharmtwin.qualification.score import Pair
+from pharmtwin.qualification.judging.score import Pair
 
 Floats = NDArray[np.float64]
 #: told apart by colour-blind readers too (Okabe & Ito 2008), each with its own shape

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pharmtwin.qualification import genotypes
-from pharmtwin.qualification.persons import ancestry_of
-from pharmtwin.qualification.reading_names import (
+from pharmtwin.qualification.reading import genotypes
+from pharmtwin.qualification.reading.names import (
     Genotypes,
     Library,
     NotSimulated,
@@ -20,7 +19,8 @@ from pharmtwin.qualification.reading_names import (
     dosings,
     measured,
 )
-from pharmtwin.qualification.reading_sets import DataSet, Row, arm, read_csv, study_key, with_dose_of
+from pharmtwin.qualification.reading.persons import ancestry_of
+from pharmtwin.qualification.reading.sets import DataSet, Row, arm, read_csv, study_key, with_dose_of
 from pharmtwin.qualification.study import Arm, Event, LeftOut, Person, Ratio
 
 CYP2D6_TABLES = ("cyp2d6_genotype_ratios", "osp_cyp2d6_dgi_ratios")

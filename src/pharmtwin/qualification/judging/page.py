@@ -12,10 +12,10 @@ import pandas as pd
 
 from pharmtwin.facts import RESOURCES
 from pharmtwin.files import write_text
-from pharmtwin.qualification.criteria import coverage, criteria, explanations, percent
+from pharmtwin.qualification.judging.criteria import coverage, criteria, explanations, percent
+from pharmtwin.qualification.judging.score import by, by_drug
 from pharmtwin.qualification.plan import Entry, Plan
-from pharmtwin.qualification.score import by, by_drug
-from pharmtwin.qualification.simulate_all import Result
+from pharmtwin.qualification.simulation.everything import Result
 
 PAGE = RESOURCES.parent / "docs" / "qualification.md"
 BEGIN, END = "<!-- written by pharmtwin qualify: begin -->", "<!-- written by pharmtwin qualify: end -->"

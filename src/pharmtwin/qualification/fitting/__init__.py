@@ -1,0 +1,1 @@
+"""What the plan fits, on the building set, and written into the drug files."""

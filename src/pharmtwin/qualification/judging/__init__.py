@@ -1,0 +1,1 @@
+"""Predictions judged: intervals, metrics, criteria, gate, figures, page."""

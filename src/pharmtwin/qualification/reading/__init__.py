@@ -1,0 +1,1 @@
+"""Published studies as the reference tables write them, read into arms: doses, people, genotypes, windows."""

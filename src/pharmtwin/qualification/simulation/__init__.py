@@ -1,0 +1,1 @@
+"""Studies simulated: questions, structures compiled once, equal solves done once, shards."""
