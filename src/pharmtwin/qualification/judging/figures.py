@@ -123,7 +123,7 @@ def _panel(title: str, table: pd.DataFrame, quantity: str, colour_by: str, x0: f
     out.append(f'<text x="{SIDE / 2:.0f}" y="{SIDE + 30}" text-anchor="middle">observed {what}</text>')
     out.append(f'<text transform="translate(-44,{SIDE / 2:.0f}) rotate(-90)" text-anchor="middle">predicted</text>')
     for k, name in enumerate(groups[:12]):
-        px, py = k % 3 * 116.0, SIDE + 48.0 + k // 3 * 15.0
+        px, py = k % 3 * 124.0, SIDE + 48.0 + k // 3 * 15.0
         out.append(_mark(px, py - 4, k, name, 1.0) + f'<text x="{px + 8:.0f}" y="{py:.0f}">{escape(name[:16])}</text>')
     if len(groups) > 12:
         out.append(f'<text x="0" y="{SIDE + 108}">and {len(groups) - 12} more</text>')
