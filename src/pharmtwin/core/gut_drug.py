@@ -40,6 +40,11 @@ def coefficients(equation: str) -> dict[str, float]:
     return dict(_coefficients()[equation])
 
 
+def _default(name: str) -> float:
+    """What is taken where a drug does not tell it (equation ``default`` of the table)."""
+    return _coefficients()["default"][name]
+
+
 @dataclass(frozen=True)
 class OralDrug:
     """Facts of a drug and its dosage form; checked when built (ValueError names everything wrong at once).
@@ -66,15 +71,15 @@ class OralDrug:
     bases: tuple[float, ...] = ()
     solubility: float | None = None
     solubility_pH: float | None = None
-    salt_limit: float = 1000.0
-    radius_um: float = 25.0
-    density: float = 1.2
+    salt_limit: float = field(default_factory=lambda: _default("salt_limit"))
+    radius_um: float = field(default_factory=lambda: _default("radius_um"))
+    density: float = field(default_factory=lambda: _default("density"))
     release: tuple[float, float] | None = None
     travels: bool = False
-    colon_ratio: float = 0.0
+    colon_ratio: float = field(default_factory=lambda: _default("colon_ratio"))
     fu_gut: float = 1.0
-    k_precipitation: float = 4.0
-    seeds: float = 1.0
+    k_precipitation: float = field(default_factory=lambda: _default("k_precipitation"))
+    seeds: float = field(default_factory=lambda: _default("seeds"))
     enzymes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     efflux: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -147,15 +152,16 @@ def solubility(drug: OralDrug, pH: float, bile_salt: float = 0.0) -> float:
     return s0 * (gain(pH) + micelles)
 
 
-def dissolution_constants(MW: float, radius_um: float, density: float = 1.2) -> tuple[float, float]:
+def dissolution_constants(MW: float, radius_um: float, density: float | None = None) -> tuple[float, float]:
     """k_dissolution = 3 D/(rho r0^2) (L/mg/h) and film = r0/h (1) of ``library.dissolution.particles``.
 
-    D from the molar mass (g/mol), film thickness of the table; density in g/mL.
+    D from the molar mass (g/mol), film thickness of the table; density in g/mL (None: the table's).
     """
     c = coefficients("diffusion")
     diffusion = 10.0 ** (c["intercept"] + c["logMW"] * math.log10(MW)) * 3600.0  # cm2/h
     radius = radius_um * 1e-4  # cm
-    whole = 3.0 * diffusion / (density * 1000.0 * radius**2) / 1000.0
+    solid = _default("density") if density is None else density
+    whole = 3.0 * diffusion / (solid * 1000.0 * radius**2) / 1000.0
     return whole, radius_um / coefficients("dissolution")["film"]
 
 
