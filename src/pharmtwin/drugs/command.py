@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--dose", type=float, required=True, metavar="MG")
     sub.add_argument("--route", default="oral", help="oral (default, fasted), iv (bolus), or a depot of the file")
     sub.add_argument("--form", default="", metavar="NAME", help="dosage form (default: the first of the file)")
-    sub.add_argument("--hours", type=float, default=0.0, help="window of the half-life (default: 95 %% of the area)")
+    sub.add_argument("--hours", type=float, help="window of the half-life (default: 95 %% of the area)")
     sub.add_argument(
         "--interaction", nargs="+", default=[], metavar="OTHER:MG[:EVERY_H]",
         help="another drug by mouth from --lead h before the dose on (every 24 h), e.g. itraconazole:200",
@@ -151,9 +152,10 @@ def simulate_lines(arguments: argparse.Namespace, body: Mapping[str, float]) -> 
     """What ``drug simulate`` prints; raises as reading and simulating do."""
     drug = read_drug(arguments.file)
     dose, route, form = arguments.dose, arguments.route, arguments.form
-    if dose <= 0:
-        raise ValueError("--dose must be above 0")
-    seen = quick.dose_response(drug, body, dose, route, form, arguments.hours)
+    for option, number in (("--dose", dose), ("--hours", arguments.hours)):
+        if number is not None and not 0 < number < math.inf:
+            raise ValueError(f"{option} must be a number above 0, not {number:g}")
+    seen = quick.dose_response(drug, body, dose, route, form, arguments.hours or 0.0)
     lines: list[Line] = []
     for name, e in seen.items():
         mark = "" if name == drug.parent.name else f" {name}"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from pharmtwin.core.partition import METHODS
+from pharmtwin.core.binding import PARTNERS
+from pharmtwin.core.partition import KINDS, METHODS
 from pharmtwin.drugs import fields as f
 from pharmtwin.drugs.consistency import inconsistencies
 from pharmtwin.drugs.reader import Reader
 from pharmtwin.drugs.schema import (
     ABSORPTION_MODELS,
-    KINDS,
     LIVERS,
-    PLASMA_PROTEINS,
     RELEASES,
     SCHEMA,
     Action,
@@ -56,6 +56,11 @@ def drug_file(name: str, base: FilePath = FilePath(".")) -> FilePath:
 def read_drug(name: str, base: FilePath = FilePath(".")) -> Drug:
     """A checked drug; raises FileNotFoundError, or DrugFileError with every error."""
     path = drug_file(name, base)
+    if not path.is_file():
+        shipped = sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
+        near = get_close_matches(name, shipped, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"shipped are {', '.join(shipped)}"
+        raise FileNotFoundError(f"no drug file {path}; {hint}")
     drug, findings = check_drug(path)
     if drug is None or has_errors(findings):
         raise DrugFileError("\n".join(x.message() for x in findings if x.severity == "error"))
@@ -64,10 +69,25 @@ def read_drug(name: str, base: FilePath = FilePath(".")) -> Drug:
 
 def check_drug(path: FilePath) -> tuple[Drug | None, list[Finding]]:
     """A drug file as far as it can be read (None: not at all), and every finding, by line."""
-    text = path.read_text(encoding="utf-8")
     reader = _Reader(str(path))
     try:
-        raw, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        reader.error("", "drug.encoding", "is not a text file in UTF-8", "save it as UTF-8")
+        return None, reader.findings
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        again = _reached_twice(node)
+        if again is not None:
+            # an alias may contain itself, or unfold without end; a drug file has no use for one
+            reader.lines[""] = again.start_mark.line + 1
+            reader.error("", "drug.alias", "another part of the file refers to this one", "write the values out")
+            return None, reader.findings
+        raw = loader.construct_document(node) if node is not None else None
+    except RecursionError:
+        reader.error("", "drug.yaml", "is nested too deeply", "write it as the shipped files are")
+        return None, reader.findings
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reader.lines[""] = mark.line + 1 if mark else 0
@@ -83,6 +103,22 @@ def check_drug(path: FilePath) -> tuple[Drug | None, list[Finding]]:
     for found in inconsistencies(drug):
         reader.say(found.key, found.rule, found.severity, found.what, found.fix, found.value)
     return drug, sorted(set(reader.findings), key=lambda x: (x.row, x.column, x.rule))
+
+
+def _reached_twice(node: yaml.Node | None) -> yaml.Node | None:
+    """The first part of a file that an alias leads to again; None without aliases."""
+    seen: set[int] = set()
+    left = [] if node is None else [node]
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            return one
+        seen.add(id(one))
+        if isinstance(one, yaml.MappingNode):
+            left += [x for pair in one.value for x in pair]
+        elif isinstance(one, yaml.SequenceNode):
+            left += one.value
+    return None
 
 
 @dataclass
@@ -135,7 +171,7 @@ class _Reader(Reader):
             self.error(f"{key}.physicochemistry.kind", "drug.pka", what, "make kind and constants agree", kind)
         return Compound(
             name=name, kind=kind, acid_pKa=acid, base_pKa=base, values=values,
-            protein=self.word(f"{key}.binding.protein", sections["binding"].get("protein"), PLASMA_PROTEINS, ""),
+            protein=self.word(f"{key}.binding.protein", sections["binding"].get("protein"), PARTNERS, ""),
             partition=self.word(f"{key}.distribution.method", method, ("auto", *METHODS), "auto"),
             lysosomes=self.switch(f"{key}.distribution.lysosomes", sections["distribution"].get("lysosomes")),
             liver=self.word(f"{key}.liver.model", sections["liver"].get("model"), LIVERS, LIVERS[0]),

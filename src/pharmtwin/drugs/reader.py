@@ -33,6 +33,12 @@ class Reader:
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 name = f"{prefix}{key.value}"
+                if name in self.lines:
+                    self.error(
+                        name, "yaml.duplicate_key", f"the key stands twice, in line {key.start_mark.line + 1} again",
+                        "keep one of them", why="the last one would count, and the others be dropped in silence",
+                    )  # fmt: skip
+                    continue
                 self.lines[name] = key.start_mark.line + 1
                 self.note_lines(value, f"{name}.")
         elif isinstance(node, yaml.SequenceNode):

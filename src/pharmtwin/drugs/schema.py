@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SCHEMA = 2
-KINDS = ("neutral", "acid", "base", "zwitterion")
-PLASMA_PROTEINS = ("albumin", "AGP", "lipoproteins")
 ABSORPTION_MODELS = ("auto", "transit", "first_order", "cat", "adam")
 RELEASES = ("solution", "weibull", "particles", "transit")
 LIVERS = ("well_stirred", "permeability_limited")

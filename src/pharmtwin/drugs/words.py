@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pharmtwin.core.partition import METHODS
+from pharmtwin.core.binding import PARTNERS
+from pharmtwin.core.partition import KINDS, METHODS
 from pharmtwin.drugs import fields as f
 from pharmtwin.drugs import schema as s
 
@@ -12,8 +13,8 @@ Rows = list[tuple[str, str, str, str]]
 HEAD = "| word | unit | meaning | possible (usual) |\n|---|---|---|---|\n"
 #: words that are no quantities: where they stand, what may be written
 WORDS = (
-    ("physicochemistry.kind", s.KINDS, "with `acid_pKa`, `base_pKa`: `{value: [..], source: ..}`"),
-    ("binding.protein", s.PLASMA_PROTEINS, "that fu_p follows in a person"),
+    ("physicochemistry.kind", KINDS, "with `acid_pKa`, `base_pKa`: `{value: [..], source: ..}`"),
+    ("binding.protein", PARTNERS, "that fu_p follows in a person"),
     ("distribution.method", ("auto", *METHODS), "partition coefficients; `lysosomes: true` adds pH partition"),
     ("liver.model", s.LIVERS, "uptake transporters need the second"),
     ("metabolism[].where", f.TISSUES, "tissues of a path, beside `path`, `enzyme`, `product`, `matures_as`"),

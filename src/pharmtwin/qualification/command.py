@@ -18,7 +18,7 @@ from pharmtwin.qualification.judging.criteria import Line, coverage, criteria
 from pharmtwin.qualification.judging.gate import write_gate
 from pharmtwin.qualification.judging.page import PAGE, WORDS, body, write_page
 from pharmtwin.qualification.judging.score import by, by_drug, judged
-from pharmtwin.qualification.plan import PLAN, Plan, read_plan
+from pharmtwin.qualification.plan import PLAN, Plan, PlanError, read_plan
 from pharmtwin.qualification.reading.tables import read_studies
 from pharmtwin.qualification.simulation.everything import Result, questions, run, select
 from pharmtwin.qualification.simulation.own import Own, exposure_summary, own_tables
@@ -170,7 +170,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("fewer than 10 draws give no interval")
     if args.write_gate and (args.drug or args.use_case):
         parser.error("the gate is of all studies")
-    setup = set_up(args.data, args.draws, args.drug, args.use_case, args.plan, args.library)
+    try:
+        setup = set_up(args.data, args.draws, args.drug, args.use_case, args.plan, args.library)
+    except (OSError, PlanError) as error:
+        print(f"qualify: {error}", file=sys.stderr)
+        return 1
+    unknown = [d for d in args.drug if d not in setup.world.library]
+    if unknown:
+        known = ", ".join(sorted(setup.world.library))
+        print(f"qualify: no drug file {', '.join(unknown)}; there are {known}", file=sys.stderr)
+        return 1
     for line in setup.wrong:
         print(f"drug file left out: {line}", file=sys.stderr)
     result = setup.run(args.workers)

@@ -32,6 +32,7 @@ from typing import Any
 
 import yaml
 
+from pharmtwin.drugs.reader import Reader
 from pharmtwin.facts import RESOURCES
 from pharmtwin.qualification.study import Profile
 
@@ -118,7 +119,13 @@ class Plan:
 
 def read_plan(path: Path = PLAN) -> Plan:
     """The plan; raises PlanError listing all that is wrong, FileNotFoundError without the file."""
-    raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    text = path.read_text(encoding="utf-8")
+    try:
+        raw, node = yaml.safe_load(text) or {}, yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise PlanError(f"{path.name} is not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise PlanError(f"{path.name} is not a mapping of keys")
     wrong: list[str] = [f"{k}: not known here; known are {', '.join(TOP)}" for k in raw if k not in TOP]
     given = raw.get("spread") or {}
     known = [f.name for f in fields(Spread)]
@@ -130,6 +137,9 @@ def read_plan(path: Path = PLAN) -> Plan:
     wrong += [
         f"peer_profiles.{k}: needs value (a number), unit and source" for k, v in peer.items() if not _is_number(v)
     ]
+    reader = Reader(path.name)
+    reader.note_lines(node, "")
+    wrong += [f.message() for f in reader.findings]
     if wrong:
         raise PlanError(f"{path.name}:\n" + "\n".join(wrong))
     numbers = {k: float(v) for k, v in spread.items() if v is not None}

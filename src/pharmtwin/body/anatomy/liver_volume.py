@@ -48,7 +48,7 @@ METHODS = ("vauthey_johnson", "johnson", "vauthey_weight_johnson", "chinese_john
 
 
 def johnson(bsa_m2: Floats) -> Floats:
-    """Liver volume (L) = 0.722 BSA^1.176, birth to adult (Johnson 2005, DOI 10.1002/lt.20519)."""
+    """Liver volume (L) = factor BSA^power, birth to adult (Johnson 2005, DOI 10.1002/lt.20519; ``equations.tsv``)."""
     c = coefficients("johnson")
     return c["factor"] * np.asarray(bsa_m2, dtype=float) ** c["power"]
 

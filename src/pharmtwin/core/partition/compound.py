@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pharmtwin.core.partition.composition import constants
 
-KINDS = ("base", "acid", "neutral", "zwitterion")
+KINDS = ("neutral", "acid", "base", "zwitterion")
 GROUPS = ("base", "acid")
 
 

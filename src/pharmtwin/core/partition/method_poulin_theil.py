@@ -36,7 +36,7 @@ def poulin_theil(compound: Compound, composition: Composition | None = None) -> 
 
 
 def oil_distribution(compound: Compound, table: Composition, c: Mapping[str, float]) -> float:
-    """Vegetable oil:water of all forms at the pH of adipose (of the table; log oil = 1.115 logP - 1.35)."""
+    """Vegetable oil:water of all forms at the pH of adipose; pH and the line from octanol to oil are of the tables."""
     log_oil = c["oil_slope"] * compound.logP + c["oil_intercept"]
     return float(10.0 ** log_distribution(compound, log_oil, table["adipose"]["pH"]))
 

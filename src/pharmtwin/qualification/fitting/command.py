@@ -12,7 +12,7 @@ from pharmtwin.drugs.schema import Drug
 from pharmtwin.qualification.fitting.exposures import ObservedExposure, entries, read_exposures, read_own_profiles
 from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, to_write
 from pharmtwin.qualification.fitting.values import write_values
-from pharmtwin.qualification.plan import PLAN, Entry, read_plan
+from pharmtwin.qualification.plan import PLAN, Entry, PlanError, read_plan
 from pharmtwin.qualification.reading.tables import read_studies
 from pharmtwin.qualification.simulation.questions import World
 from pharmtwin.qualification.simulation.world import FOLDER, open_world
@@ -71,11 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write value, cv and start into the drug files")
     args = parser.parse_args(argv)
-    plan = read_plan(args.plan)
-    world, wrong = open_world(plan, args.library)
+    try:
+        plan = read_plan(args.plan)
+        world, wrong = open_world(plan, args.library)
+        studies = read_studies(args.data, entries(world.library))
+    except (OSError, PlanError) as error:
+        print(f"fit: {error}", file=sys.stderr)
+        return 1
     for line in wrong:
         print(line, file=sys.stderr)
-    studies = read_studies(args.data, entries(world.library))
     failed = False
     for name in args.drugs:
         if name not in plan.entries:

@@ -167,6 +167,8 @@ def _fitted(plan: Plan) -> str:
 def _explained(result: Result) -> str:
     """The explanations, by study; they change no figure."""
     told = explanations()
+    if result.ratios.empty:
+        return "None."
     rows = result.ratios[result.ratios["id"].isin(list(told))]
     table = pd.DataFrame(
         {"study": rows["study"], "observed": rows["victim"], "with": rows["others"], "why": rows["id"].map(told)}
