@@ -1,0 +1,1 @@
+"""Point estimates: conditional modes of subjects (MAP), marginal likelihoods, and maximum likelihood."""

@@ -1,0 +1,1 @@
+"""A population model and its data, packed for solvers, optimisers and samplers."""
