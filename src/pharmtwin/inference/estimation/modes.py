@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtri
+from scipy.special import ndtri
 from scipy.stats import qmc
 
 from pharmtwin.inference.problem.problem import Problem
@@ -113,11 +113,11 @@ class LogJoint:
 
 def _log_sum(values: Floats, group: NDArray[np.int64], n: int) -> Floats:
     """log sum exp by group."""
-    out = np.full(n, -np.inf)
-    for i in range(n):
-        mine = values[group == i]
-        out[i] = logsumexp(mine) if np.isfinite(mine).any() else -np.inf
-    return out
+    top = np.full(n, -np.inf)
+    np.maximum.at(top, group, values)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(top + np.log(np.bincount(group, np.exp(values - top[group]), minlength=n)))
 
 
 def conditional_modes(
@@ -173,38 +173,46 @@ def _search(joint: LogJoint, start: Floats) -> tuple[Floats, Floats, NDArray[np.
     B = np.einsum("ji,njk,kl->nil", joint.L, info, joint.L) + np.eye(m)
     done, fresh = np.zeros(n, dtype=bool), np.ones(n, dtype=bool)
     stuck = ~np.isfinite(value)
+    if m == 0:
+        return z, value, ~stuck, 0
     step, direction = np.ones(n), np.zeros((n, m))
     iterations = 0
     for iterations in range(1, MOST + 1):
-        for i in np.flatnonzero(fresh & ~done & ~stuck):
-            direction[i] = np.linalg.solve(B[i], g[i])
-            if direction[i] @ g[i] <= 0:  # not an ascent: start again from the prior's curvature
-                B[i] = np.eye(m)
-                direction[i] = g[i]
-            step[i] = min(1.0, LONGEST / max(float(np.abs(direction[i]).max()), 1e-12))
+        new_way = np.flatnonzero(fresh & ~done & ~stuck)
+        if len(new_way):
+            ahead = np.linalg.solve(B[new_way], g[new_way][:, :, None])[:, :, 0]
+            lost = np.einsum("ni,ni->n", ahead, g[new_way]) <= 0  # not an ascent: again from the prior's curvature
+            B[new_way[lost]] = np.eye(m)
+            ahead[lost] = g[new_way[lost]]
+            direction[new_way] = ahead
+            step[new_way] = np.minimum(1.0, LONGEST / np.maximum(np.abs(ahead).max(axis=1), 1e-12))
         gain = np.einsum("ni,ni->n", direction, g)
         done |= fresh & (0.5 * gain < DONE) & ~stuck
         active = np.flatnonzero(~done & ~stuck)
-        if not len(active) or m == 0:
+        if not len(active):
             break
         trial = z[active] + step[active, None] * direction[active]
         new, g_new, _, _, _ = joint.of(active)(trial)
         accept = new >= value[active] + 1e-4 * step[active] * gain[active]
         fresh[:] = False
-        for k, i in enumerate(active):
-            if accept[k]:
-                _update(B[i], trial[k] - z[i], g[i] - g_new[k])
-                z[i], value[i], g[i], fresh[i] = trial[k], new[k], g_new[k], True
-            elif step[i] * gain[i] < NOISE:
-                done[i] = True
-            else:
-                step[i] *= 0.5
-                stuck[i] = step[i] < SHORTEST
+        moved, held = active[accept], active[~accept]
+        B[moved] = _updated(B[moved], trial[accept] - z[moved], g[moved] - g_new[accept])
+        z[moved], value[moved], g[moved], fresh[moved] = trial[accept], new[accept], g_new[accept], True
+        hidden = step[held] * gain[held] < NOISE
+        done[held[hidden]] = True
+        step[held[~hidden]] *= 0.5
+        stuck[held[~hidden]] = step[held[~hidden]] < SHORTEST
     return z, value, done, iterations
 
 
-def _update(B: Floats, s: Floats, y: Floats) -> None:
-    """BFGS update of the curvature, in place."""
-    curvature, Bs = s @ y, B @ s
-    if curvature > 1e-10 * (s @ Bs):
-        B += np.outer(y, y) / curvature - np.outer(Bs, Bs) / (s @ Bs)
+def _updated(B: Floats, s: Floats, y: Floats) -> Floats:
+    """Curvatures (n, m, m) after the BFGS update with steps s and changes of the gradient y (n, m); some stay."""
+    curvature, Bs = np.einsum("ni,ni->n", s, y), np.einsum("nij,nj->ni", B, s)
+    sBs = np.einsum("ni,ni->n", s, Bs)
+    fit = curvature > 1e-10 * sBs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gained = (
+            y[:, :, None] * y[:, None, :] / curvature[:, None, None]
+            - Bs[:, :, None] * Bs[:, None, :] / sBs[:, None, None]
+        )
+    return np.asarray(np.where(fit[:, None, None], B + gained, B))

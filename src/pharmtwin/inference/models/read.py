@@ -25,6 +25,9 @@ routes: {oral: depot}
 outputs:
   plasma: {of: C, error: {proportional: [b]}, unit: mg/L}
 data: {output: DVID, outputs: {"1": plasma}, states: {"1": depot}, occasion: OCC, lloq: {plasma: 0.1}, blq: M3}
+
+A file may build on another: ``base: other.yaml`` (beside it). Entries of its own sections replace those of the base by
+name, or take them away (``KA: ~``); ``random``, whose order counts, and sections that are lists are replaced as a whole.
 """
 
 from __future__ import annotations
@@ -62,12 +65,31 @@ def read_population_model(path: str | Path) -> tuple[PopulationModel, dict[str, 
 
     Raises PopulationModelError naming the file and everything that is wrong; FileNotFoundError.
     """
-    path = Path(path)
+    return population_model(_with_base(Path(path), ()), str(path))
+
+
+def _with_base(path: Path, above: tuple[Path, ...]) -> Any:
+    """Sections of a file, over those of its base."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise PopulationModelError(f"{path}: cannot be read: {error}") from None
-    return population_model(raw, str(path))
+    if not isinstance(raw, dict) or not raw.get("base"):
+        return raw
+    base = path.parent / str(raw.pop("base"))
+    if base.resolve() in above:
+        raise PopulationModelError(f"{path}: its base {base.name} builds on it")
+    if not base.is_file():
+        raise PopulationModelError(f"{path}: its base {base} does not exist")
+    merged = _with_base(base, (*above, path.resolve(), base.resolve()))
+    if not isinstance(merged, dict):
+        raise PopulationModelError(f"{base}: is no mapping of sections")
+    for section, own in raw.items():
+        old = merged.get(section)
+        if section != "random" and isinstance(own, dict) and isinstance(old, dict):
+            own = {k: v for k, v in {**old, **own}.items() if v is not None}
+        merged[section] = own
+    return merged
 
 
 def population_model(raw: Any, where: str = "model") -> tuple[PopulationModel, dict[str, Any]]:

@@ -5,7 +5,6 @@ Between cuts covariates are constant by segment, doses follow each other, and sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,8 +22,8 @@ class Piece:
     Attributes
     ----------
     start : time at which the run starts (h). segment_times, segments : (n_segments,), (n_segments, n_covariates).
-    doses : each a single dose (ADDL written out), in order of time; ``dose_covariates`` (n_doses, n_covariates) those in
-        force where its parameters (F, lag ...) are evaluated.
+    doses : in the order of their rows; ``dose_covariates`` (n_doses, n_covariates): those in force where a dose's
+        parameters (F, lag ...) are evaluated. ``first_covariates``: those at the start.
     obs : numbers of the subject's observations that belong here; ``obs_times`` and the row each stands in.
     """
 
@@ -32,8 +31,8 @@ class Piece:
     segment_times: Floats
     segments: Floats
     doses: tuple[Dose, ...]
-    by_itself: NDArray[np.bool_]
     dose_covariates: Floats
+    first_covariates: Floats
     obs: NDArray[np.int64]
     obs_times: Floats
     obs_rows: NDArray[np.int64]
@@ -63,20 +62,19 @@ def _piece(
     times = subject.times[a:b]
     last = float(subject.times[subject.obs_row[mine]].max())
     start = float(times[0])
-    doses: list[tuple[Dose, bool]] = []
+    doses: list[Dose] = []
     if steady is not None:
         start -= run_in * steady.ii
-        doses += [(replace(steady, time=steady.time - k * steady.ii), True) for k in range(run_in, 0, -1)]
+        doses.append(replace(steady, time=start, addl=run_in - 1, ss=0))
     for d in subject.doses:
-        if a <= d.row < b:
-            single = replace(d, addl=0, ss=0)
-            doses.append((single, False))
-            doses += [(replace(single, time=d.time + k * d.ii), True) for k in range(1, d.addl + 1)]
-    kept = sorted((x for x in doses if x[0].time <= last), key=lambda x: x[0].time)
+        if a <= d.row < b and d.time <= last:  # nothing after the last sample is solved
+            single = replace(d, ss=0, ii=d.ii if d.addl else 0.0)
+            doses.append(replace(single, addl=min(d.addl, int((last - d.time) // d.ii)) if d.addl else 0))
+    doses = [d if d.addl else replace(d, ii=0.0) for d in doses]
     seg_t, seg = _segments(times, covariates[a:b], start, at_end)
     return Piece(
-        start, seg_t, seg, tuple(d for d, _ in kept), np.array([own for _, own in kept], dtype=bool),
-        covariates[[d.row for d, _ in kept]], mine, subject.times[subject.obs_row[mine]], subject.obs_row[mine],
+        start, seg_t, seg, tuple(doses), covariates[[d.row for d in doses]], covariates[a], mine,
+        subject.times[subject.obs_row[mine]], subject.obs_row[mine],
     )  # fmt: skip
 
 
@@ -92,11 +90,3 @@ def _segments(times: Floats, rows: Floats, start: float, at_end: bool) -> tuple[
             begins.append(begin)
             values.append(rows[k])
     return np.array(begins), np.array(values).reshape(len(begins), rows.shape[1])
-
-
-def distinct(rows: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64]]:
-    """Distinct rows in order of appearance, and which of them each row is."""
-    index: dict[bytes, int] = {}
-    which = [index.setdefault(np.ascontiguousarray(r).tobytes(), len(index)) for r in rows]
-    out = [np.frombuffer(key, dtype=float) for key in index]
-    return np.array(out), np.array(which, dtype=np.int64)

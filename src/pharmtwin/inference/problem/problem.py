@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from pharmtwin.inference.models.description import PopulationModel
 from pharmtwin.inference.models.occasions import INDICATOR, expand
 from pharmtwin.inference.problem import score as sc
 from pharmtwin.inference.problem.aliases import aliases
-from pharmtwin.inference.problem.dose_solve import DoseSolve, dose_solver, fixed_events
+from pharmtwin.inference.problem.dose_solve import DoseSolve, place_doses
 from pharmtwin.inference.problem.pieces import Piece, pieces
 from pharmtwin.inference.problem.records import Subject
 from pharmtwin.inference.problem.run_in import run_in_doses
+from pharmtwin.model.description import Model
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,7 +82,7 @@ class Problem:
     """
 
     model: PopulationModel
-    structure: object
+    structure: Model
     effects: tuple[str, ...]
     n_fixed: int
     wrt: tuple[int, ...]
@@ -148,14 +149,14 @@ class Problem:
         P[:, self.columns] = x[of_segment]
         batch = replace(self.batch, P=P)
         if self.dose_solve is not None:
-            batch = self.dose_solve.place(batch, x, derivatives)
+            batch = self.dose_solve.place(batch, x, derivatives and bool(self.wrt))
         structure = self.structure
         if not derivatives or not len(self.wrt):
-            solved = simulate(structure, batch, engine="rosenbrock", rtol=self.rtol, threads=threads)  # type: ignore[arg-type]
+            solved = simulate(structure, batch, engine="rosenbrock", rtol=self.rtol, threads=threads)
             return Prediction(
                 solved.values[self.record_of_obs, self.column_of_obs], np.zeros((0, len(self.wrt))), solved.flag
             )
-        solved = simulate_with_sensitivities(structure, batch, rtol=self.rtol, threads=threads)  # type: ignore[arg-type]
+        solved = simulate_with_sensitivities(structure, batch, rtol=self.rtol, threads=threads)
         assert solved.tangents is not None
         f = solved.values[self.record_of_obs, self.column_of_obs]
         own = solved.tangents[self.record_of_obs, self.column_of_obs]
@@ -178,7 +179,8 @@ class Problem:
         value, d_f, weight, d_s = np.empty(n), np.empty(n), np.empty(n), np.empty((n, 2))
         sc.score(p.f, self.y, self.code, self.limit, self.kind, self.where, self.zero, np.asarray(sigma, dtype=float),
                  value, d_f, d_s, weight)  # fmt: skip
-        ll = np.bincount(self.run_of_obs, value, minlength=self.n_runs) if n else np.zeros(self.n_runs)
+        ll = np.zeros(self.n_runs)
+        np.add.at(ll, self.run_of_obs, value)
         g_sigma = np.zeros((self.n_runs, len(sigma)))
         for slot in range(2):
             used = self.where[:, slot] >= 0
@@ -194,26 +196,35 @@ class Problem:
 
     def of(self, subjects: Sequence[int]) -> Problem:
         """The problem of some of the subjects (numbers, ascending)."""
-        new_subject = np.full(len(self.subjects), -1)
-        new_subject[list(subjects)] = np.arange(len(subjects))
-        cases = np.flatnonzero(new_subject[self.subject_of_case] >= 0)
-        new_case = np.full(self.n_cases, -1)
-        new_case[cases] = np.arange(len(cases))
-        runs = np.flatnonzero(new_case[self.case_of_run] >= 0)
-        new_run = np.full(self.n_runs, -1)
-        new_run[runs] = np.arange(len(runs))
-        seen = np.flatnonzero(new_run[self.run_of_obs] >= 0)
+        new = np.full(len(self.subjects), -1)
+        new[list(subjects)] = np.arange(len(subjects))
+        cases = np.flatnonzero(new[self.subject_of_case] >= 0)
+        part = self._take(cases, new[self.subject_of_case[cases]])
+        return replace(
+            part, subjects=tuple(self.subjects[i] for i in subjects), data=tuple(self.data[i] for i in subjects)
+        )
+
+    def repeat_cases(self, cases: Ints) -> Problem:
+        """One case after the other, repeats allowed, each as a subject of its own (for many points of one person)."""
+        part = self._take(cases, np.arange(len(cases)))
+        which = self.subject_of_case[cases]
+        return replace(part, subjects=tuple(self.subjects[i] for i in which), data=tuple(self.data[i] for i in which))
+
+    def _take(self, cases: Ints, subject_of_case: Ints) -> Problem:
+        runs_of = [np.flatnonzero(self.case_of_run == c) for c in range(self.n_cases)]
+        obs_of = [np.flatnonzero(self.run_of_obs == r) for r in range(self.n_runs)]
+        runs = np.concatenate([runs_of[c] for c in cases])
+        case_of_run = np.repeat(np.arange(len(cases)), [len(runs_of[c]) for c in cases])
+        seen = np.concatenate([obs_of[r] for r in runs])
+        run_of_obs = np.repeat(np.arange(len(runs)), [len(obs_of[r]) for r in runs])
         batch = subset(self.batch, runs.tolist())
-        old_run = self.run_of_obs[seen]
-        record = self.record_of_obs[seen] - self.batch.t_0[old_run] + batch.t_0[new_run[old_run]]
+        record = self.record_of_obs[seen] - self.batch.t_0[self.run_of_obs[seen]] + batch.t_0[run_of_obs]
         per_obs = {name: getattr(self, name)[seen] for name in PER_OBSERVATION}
         return replace(
-            self, subjects=tuple(self.subjects[i] for i in subjects), data=tuple(self.data[i] for i in subjects),
-            batch=batch, dose_solve=None if self.dose_solve is None else self.dose_solve.of(runs),
-            case_of_run=new_case[self.case_of_run[runs]], subject_of_case=new_subject[self.subject_of_case[cases]],
-            log_weight=self.log_weight[cases], component_of_case=self.component_of_case[cases],
-            names_of_case=tuple(self.names_of_case[c] for c in cases), run_of_obs=new_run[old_run],
-            record_of_obs=record, **per_obs,
+            self, batch=batch, dose_solve=None if self.dose_solve is None else self.dose_solve.of(runs.tolist()),
+            case_of_run=case_of_run, subject_of_case=subject_of_case, log_weight=self.log_weight[cases],
+            component_of_case=self.component_of_case[cases], names_of_case=tuple(self.names_of_case[c] for c in cases),
+            run_of_obs=run_of_obs, record_of_obs=record, **per_obs,
         )  # fmt: skip
 
     def by_case(self, per_run: Floats) -> Floats:
@@ -301,7 +312,7 @@ class _Packed:
                 self.cases.append((i, component.weight, k, component.name))
                 self.runs += [(case, piece, dict(component.values)) for piece in cut]
 
-    def arrays(self) -> dict[str, object]:
+    def arrays(self) -> dict[str, Any]:
         """Keyword arguments of :class:`Problem`."""
         structure, model = self.structure, self.model
         P, starts, times, obs = [], [], [], []
@@ -315,14 +326,11 @@ class _Packed:
             times.append(piece.obs_times)
             subject = self.subjects[self.cases[case][0]]
             obs += [(r, w, subject, j) for w, j in enumerate(piece.obs.tolist())]
-        fixed = [fixed_events(piece) for _, piece, _ in self.runs]
-        before = [np.array(b, dtype=np.int64) for _, b in fixed]
-        batch = pack_events(structure, P, [e for e, _ in fixed], times, before, segment_times=starts)
-        dose_solve = None
-        if model.doses or model.initial:
-            batch, dose_solve = dose_solver(
-                model, structure, batch, self.runs, self.base, self.covariate_columns, self.effects
-            )
+        batch = pack_events(structure, P, [[] for _ in self.runs], times, segment_times=starts)
+        numbers = np.array([self.where[e] for e in self.effects], dtype=np.int64)
+        batch, dose_solve = place_doses(
+            model, structure, batch, self.runs, self.base, self.covariate_columns, self.where, numbers
+        )
         seen = structure.observable_names
         outputs = [s.obs_output[j] for _, _, s, j in obs]
         residual = {r.name: k for k, r in enumerate(model.residuals)}

@@ -186,7 +186,7 @@ class _Reader:
         return number
 
     def _subject(self, ident: str, own: pd.DataFrame) -> Subject:
-        c, rows = self.columns, own.to_dict("records")
+        c, rows = self.columns, [{str(k): v for k, v in r.items()} for r in own.to_dict("records")]
         times, covariates, occasions, resets, doses, observed = [], [], [], [], [], []
         seen: dict[str, int] = {}
         before = -math.inf
@@ -211,7 +211,6 @@ class _Reader:
                 doses.append(self._dose(cells, k, row, time, amount))
             elif evid == 0 and self._number(cells, "MDV", 0.0, row) == 0:
                 observed.append((k, row, cells))
-        last_dose = max((d.time for d in doses if d is not None), default=-math.inf)
         if observed and doses and max(times[k] for k, _, _ in observed) < min(d.time for d in doses if d is not None):
             first = observed[-1]
             self.say("warning", "dose_after", first[1], "TIME", first[2]["TIME"], "every sample lies before the first dose",
@@ -219,7 +218,6 @@ class _Reader:
         elif observed and not doses:
             self.say("warning", "no_dose", observed[0][1], "AMT", "", "the subject has samples and no dose",
                      "the prediction is what the model starts with", "check that the dose rows are there")  # fmt: skip
-        del last_dose
         values = [self._observation(*o) for o in observed]
         kept = [v for v in values if v is not None]
         arrays = limits.apply(self, ident, kept)
@@ -272,7 +270,7 @@ class _Reader:
             return self.states[name]
         if not self.columns.states and text.isdigit() and 1 <= int(text) <= len(self.states):
             return int(text) - 1
-        known = self.columns.states or dict(enumerate(self.states, start=1))
+        known = self.columns.states or {str(k): n for k, n in enumerate(self.states, start=1)}
         self.say("error", "cmt", row, "CMT", text, "names no state of the model", "the dose would go nowhere",
                  f"use one of {', '.join(f'{a} ({b})' for a, b in known.items())}")  # fmt: skip
         return -1
