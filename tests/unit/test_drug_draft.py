@@ -14,9 +14,9 @@ from pharmtwin.core.assembly import enzyme_facts
 from pharmtwin.drugs import fields, quick
 from pharmtwin.drugs.body import content
 from pharmtwin.drugs.command import main
-from pharmtwin.drugs.draft import HIGHEST_PEFF, Draft, DraftError, draft, drafts
+from pharmtwin.drugs.draft import Draft, DraftError, draft, drafts
 from pharmtwin.drugs.draft_rules import amount_ratio, liver_tissue
-from pharmtwin.drugs.draft_tables import pksim, slug
+from pharmtwin.drugs.draft_tables import choice, pksim, slug
 from pharmtwin.drugs.read import check_drug
 from pharmtwin.drugs.schema import Compound
 from pharmtwin.drugs.words import words
@@ -84,7 +84,7 @@ def test_a_permeability_beyond_all_measured_is_held(tmp_path: Path) -> None:
     drug, _ = check_drug(tmp_path / "d.yaml")
     assert (
         drug is not None
-        and drug.absorption["Peff"].value == HIGHEST_PEFF
+        and drug.absorption["Peff"].value == choice("highest_Peff")
         and said(out, "beyond what was ever measured")
     )
 
@@ -296,8 +296,32 @@ def test_the_command_prints_a_table(make: Any, tmp_path: Path, capsys: pytest.Ca
     lines = dict(line.split("\t")[:2] for line in capsys.readouterr().out.splitlines())
     assert {"AUC", "Cmax", "tmax", "t1/2", "CL", "F", "fm rest"} <= set(lines)
     assert float(lines["F"]) < 1 and float(lines["fm rest"]) == pytest.approx(1.0)
-    for bad in (["--dose", "-1"], ["--dose", "1", "--interaction", "v"], ["--dose", "1", "--route", "nose"]):
-        assert main(["simulate", file, *bad], reference_man) == 1 and "drug simulate:" in capsys.readouterr().err
+    assert main(["simulate", file, "--dose", "1", "--route", "nose"], reference_man) == 1
+    assert "drug simulate:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--dose", "-1"], "--dose must be a number above 0"),
+        (["--dose", "0"], "--dose must be a number above 0"),
+        (["--dose", "nan"], "--dose must be a number above 0"),
+        (["--dose", "inf"], "--dose must be a number above 0"),
+        (["--dose", "1", "--hours", "nan"], "--hours must be a number above 0"),
+        (["--dose", "1", "--hours", "0"], "--hours must be a number above 0"),
+        (["--dose", "1", "--lead", "nan"], "--lead must be a number from 0"),
+        (["--dose", "1", "--lead", "-24"], "--lead must be a number from 0"),
+        *((["--dose", "1", "--interaction", f"v{text}"], "NAME:MG:EVERY_H, numbers above 0")
+          for text in ("", ":nan", ":inf", ":-5", ":0", ":200:0", ":200:nan", ":200:-24", ":x", ":1:2:3")),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_doses_are_refused(
+    make: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    make("v", segmented(), v=compound(metabolism=[path(30.0)]))
+    assert main(["simulate", str(tmp_path / "v.yaml"), *options], reference_man) == 1
+    printed = capsys.readouterr()
+    assert words in printed.err and not printed.out
 
 
 def test_the_page_has_the_words_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -320,3 +344,6 @@ def test_the_page_names_the_options_that_there_are(capsys: pytest.CaptureFixture
     factor = pksim()["surface_enlargement"] / pksim()["surface_filling"]
     assert f"Peff = {factor:.3g}".replace("2.56e+03", "2560") in page and "x 1.174" in page
     assert amount_ratio("CYP3A4") == pytest.approx(1.174, abs=5e-4)
+    high, assumed = choice("high_B_P"), choice("assumed_B_P")
+    assert f"at most {choice('highest_Peff'):g}e-4 cm/s" in page and f"with PS {choice('liver_PS'):g} L/h" in page
+    assert f"more than {high:g}, {assumed:.1f} is assumed" in page

@@ -184,3 +184,85 @@ def test_the_command_says_what_the_file_makes(tmp_path: Path, capsys: pytest.Cap
     bad = write(tmp_path, GOOD.replace("unit: g/mol", "unit: kDa", 1))
     assert main(["check", str(bad)]) == 1 and "error: " in capsys.readouterr().out
     assert main(["check", str(tmp_path / "absent.yaml")]) == 1 and "no drug file" in capsys.readouterr().err
+
+
+# ---- files that are no drug files at all
+
+
+def bomb(levels: int = 30) -> str:
+    """Each level repeats the one before nine times: a kilobyte that unfolds to 9^levels values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, levels)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "rule", "words"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", "drug.encoding", "UTF-8"),
+        (GOOD.replace("examplol", "ex\xe4mplol").encode("latin-1"), "drug.encoding", "UTF-8"),
+        (b"schema: 2\x00\n", "drug.yaml", "not valid YAML"),
+        (f"schema: 2\n{bomb()}".encode(), "drug.alias", "repeat one another"),
+        (b"schema: 2\ncompounds: &c\n  d: *c\n", "drug.alias", "repeat one another"),
+        (f"schema: 2\nx: &x [{'*x, ' * 2000}]\n".encode(), "drug.alias", "repeat one another"),
+        (b"schema: 2\ncompounds: " + b"[" * 2000 + b"]" * 2000, "drug.yaml", "nested too deeply"),
+        (b"schema: 2\ncompounds: " + b"{a: " * 2000 + b"}" * 2000, "drug.yaml", "nested too deeply"),
+        (b"schema: 2\nname: 2001-99-99\n", "drug.yaml", "not valid YAML"),
+        (b"schema: 2\nname: " + b"1" * 9999, "drug.yaml", "not valid YAML"),
+        (b"- schema: 2\n", "drug.schema", "not a drug file"),
+        (b"", "drug.schema", "not a drug file"),
+    ],
+)
+def test_what_is_no_drug_file_is_said_in_one_finding(tmp_path: Path, content: bytes, rule: str, words: str) -> None:
+    path = tmp_path / "examplol.yaml"
+    path.write_bytes(content)
+    drug, findings = check_drug(path)
+    assert drug is None and [f.rule for f in findings] == [rule] and words in findings[0].message()
+    with pytest.raises(DrugFileError, match=words):
+        read_drug(str(path))
+
+
+@pytest.mark.parametrize(
+    ("once", "twice", "key"),
+    [
+        ("name: examplol\n", "name: examplol\nname: other\n", "name"),
+        ("      B_P: {value: 0.9,", "      fu_p: {value: 0.5, unit: '1', source: b}\n      B_P: {value: 0.9,",
+         "compounds.examplol.binding.fu_p"),
+        ("CL: {value: 3,", "CL: {value: 3, value: 30,", "compounds.examplol.transport.0.CL.value"),
+        ("  hydroxyexamplol:", "  examplol: {}\n  hydroxyexamplol:", "compounds.examplol"),
+    ],
+)  # fmt: skip
+def test_a_key_that_stands_twice_is_an_error_at_both_lines(tmp_path: Path, once: str, twice: str, key: str) -> None:
+    assert GOOD.count(once) == 1
+    text = GOOD.replace(once, twice)
+    _, findings = check_drug(write(tmp_path, text))
+    (found,) = (f for f in findings if f.rule == "yaml.duplicate_key")
+    assert found.column == key and found.severity == "error"
+    word = key.rpartition(".")[2]
+    first, again = found.row, int(found.what.split("line ")[1].split()[0])
+    assert first <= again and all(word in text.splitlines()[row - 1] for row in (first, again))
+
+
+def test_aliases_that_end_are_read(tmp_path: Path) -> None:
+    unit = 'unit: "1", source: test'
+    text = GOOD.replace(f"fu_p: {{value: 0.3, {unit}}}", f"fu_p: &fu {{value: 0.3, {unit}}}")
+    text = text.replace(f"B_P: {{value: 0.8, {unit}}}", "B_P: {<<: *fu, value: 0.8}")
+    drug, findings = check_drug(write(tmp_path, text))
+    assert findings == [] and drug is not None
+    assert (drug.compounds[1]["binding.fu_p"], drug.compounds[1]["binding.B_P"]) == (0.3, 0.8)
+
+
+@pytest.mark.parametrize("odd", ["{}", "[]", "[[]]", "[{}]", "{a: 1}", ".nan", "1" + "0" * 400, "true"])
+def test_a_thing_of_another_kind_is_an_error_wherever_it_stands(tmp_path: Path, odd: str) -> None:
+    for word in ("mechanism: inactivation", "where: gut", "where: [liver, gut]", "kind: base", "model: adam",
+                 "value: 300.0", "cv: 0.2", "release: weibull"):  # fmt: skip
+        key = word.partition(":")[0]
+        assert any(x.startswith("error") for x in finding(tmp_path, word, f"{key}: {odd}")), (word, odd)
+
+
+def test_a_name_that_is_nearly_one_of_the_library_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(FileNotFoundError, match=r"did you mean midazolam\?"):
+        read_drug("midazolan")
+    with pytest.raises(FileNotFoundError, match=r"shipped are .*midazolam"):
+        read_drug("unobtainium")
+    assert main(["check", "digoxine"]) == 1 and "did you mean digoxin?" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from pathlib import Path
 from pharmtwin.drugs import quick
 from pharmtwin.drugs.draft import DraftError, draft, drafts
 from pharmtwin.drugs.parameters import distribution
-from pharmtwin.drugs.read import DrugFileError, check_drug, drug_file, read_drug
+from pharmtwin.drugs.read import DrugFileError, check_drug, drug_file, not_there, read_drug
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.drugs.system import build, path_name
 from pharmtwin.drugs.words import words
@@ -79,7 +79,7 @@ def check(name: str) -> int:
     """Print the findings of one file, then what the model makes of it; 1 on errors."""
     path = drug_file(name)
     if not path.is_file():
-        print(f"no drug file at {path}", file=sys.stderr)
+        print(not_there(path), file=sys.stderr)
         return 1
     drug, findings = check_drug(path)
     for finding in findings:
@@ -155,6 +155,9 @@ def simulate_lines(arguments: argparse.Namespace, body: Mapping[str, float]) -> 
     for option, number in (("--dose", dose), ("--hours", arguments.hours)):
         if number is not None and not 0 < number < math.inf:
             raise ValueError(f"{option} must be a number above 0, not {number:g}")
+    if not 0 <= arguments.lead < math.inf:
+        raise ValueError(f"--lead must be a number from 0 on, not {arguments.lead:g}")
+    others = [_other(text) for text in arguments.interaction]
     seen = quick.dose_response(drug, body, dose, route, form, arguments.hours or 0.0)
     lines: list[Line] = []
     for name, e in seen.items():
@@ -172,13 +175,12 @@ def simulate_lines(arguments: argparse.Namespace, body: Mapping[str, float]) -> 
     lines += [("fe urine", systemic.urine, "1")]
     if systemic.faeces > 0:
         lines.append(("fe bile", systemic.faeces, "1"))
-    return lines + _interaction_lines(arguments, drug, body)
+    return lines + (_interaction_lines(arguments, drug, others, body) if others else [])
 
 
-def _interaction_lines(arguments: argparse.Namespace, drug: Drug, body: Mapping[str, float]) -> list[Line]:
-    if not arguments.interaction:
-        return []
-    others = [_other(text) for text in arguments.interaction]
+def _interaction_lines(
+    arguments: argparse.Namespace, drug: Drug, others: Sequence[tuple[Drug, float, float]], body: Mapping[str, float]
+) -> list[Line]:
     pair = quick.interaction(drug, others, body, arguments.dose, arguments.route, arguments.lead)
     names = " + ".join(d.name for d, _, _ in others)
     return [(f"AUC with {names}", pair.together.auc, "mg h/L"), (f"AUC ratio with {names}", pair.auc_ratio, "1"),
@@ -192,6 +194,7 @@ def _other(text: str) -> tuple[Drug, float, float]:
         values = [float(x) for x in numbers]
     except ValueError:
         values = []
-    if not 1 <= len(values) <= 2 or min(values) <= 0:
-        raise ValueError(f"--interaction {text}: write NAME:MG or NAME:MG:EVERY_H, e.g. itraconazole:200:24")
+    if not 1 <= len(values) <= 2 or not all(0 < x < math.inf for x in values):
+        how = "write NAME:MG or NAME:MG:EVERY_H, numbers above 0, e.g. itraconazole:200:24"
+        raise ValueError(f"--interaction {text}: {how}")
     return read_drug(name), values[0], values[1] if len(values) == 2 else 24.0

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pharmtwin.core.gut_drug import ionisation_gain
+from pharmtwin.core.gut_drug import coefficients, ionisation_gain
 from pharmtwin.core.partition import Compound as Substance
 from pharmtwin.core.partition import with_computed_ratio
 from pharmtwin.drugs import draft_tables as t
 from pharmtwin.drugs.draft_entries import Entry, Made, NoRuleError, number_paths, quantity
 from pharmtwin.drugs.draft_genotypes import choose
 from pharmtwin.drugs.draft_rules import apply
-from pharmtwin.drugs.draft_tables import Process, Row, pksim, processes, read_tables, slug
+from pharmtwin.drugs.draft_tables import Process, Row, choice, pksim, processes, read_tables, reason, slug
 from pharmtwin.drugs.draft_yaml import yaml_text
 from pharmtwin.findings import Finding
 
@@ -30,20 +30,8 @@ METHODS = {
     "pk-sim standard": "pk_sim",
 }
 PROTEINS = {"albumin": "albumin", "aag": "AGP", "agp": "AGP", "α1-acid glycoprotein": "AGP", "glycoprotein": "AGP"}
-#: an acid weaker than this is never ionised in the body; beside a base it would only change the compound's class
-WEAKEST_ACID = 10.0
-#: largest gain of solubility by ionisation that the gut model knows (``core.gut_drug.OralDrug.salt_limit``)
-SALT_LIMIT = 1000.0
-#: sd of the logarithm, own choice by kind of value
-CV = {"logP": 0.1, "fu_p": 0.2, "Peff": 1.2, "solubility": 0.5, "Kp_scale": 0.3, "PS": 1.0, "B_P": 0.4}
-#: L/h: passive clearance into liver cells of a compound that is taken up; median of rosuvastatin (4), rifampicin (15)
-#: and atorvastatin (30) of the library
-PS = 15.0
-#: g/mol, blood:plasma ratio: beyond these a draft is worth a second look
-LARGE, HIGH_RATIO, ASSUMED_RATIO = 600.0, 1.6, 1.0
-#: 1e-4 cm/s: beyond the highest Peff measured in man (about 10; Dahlgren 2015, doi 10.1002/jps.24258, background
-#: knowledge, not checked) absorption is limited by emptying and flow, so that more would change nothing
-HIGHEST_PEFF = 20.0
+#: kinds of value whose uncertainty is named at the head of a draft
+KINDS = ("kinetics", "inhibition", "transport", "assumed", "Peff")
 
 
 class DraftError(ValueError):
@@ -119,9 +107,10 @@ class _Drug:
         self.by_slug = {slug(r["compound"]): r["compound"] for r in self.parameters}
 
     def write(self, parent: str, out: Draft) -> None:
+        kinds = ", ".join(f"{k} {choice(f'cv:{k}'):g}" for k in KINDS)
         out.comments += [
             f"{slug(parent)}: drafted from the tables of a published PK-Sim model ({self.said}); not calibrated.",
-            "cv: own choice by kind of value (kinetics 0.3, inhibition 0.5, transport 0.6, assumed 1, Peff 1.2).",
+            f"cv: own choice by kind of value ({kinds}).",
         ]
         compounds: dict[str, Any] = {}
         todo = [parent]
@@ -179,8 +168,8 @@ class _Drug:
         number_paths(body.get("metabolism", []))
         self.kidney(body, made, out)
         if any(e["direction"] == "uptake" for e in body.get("transport", [])):
-            note = "assumption: median of the library's compounds that are taken up (4, 15, 30 L/h); to be calibrated"
-            body["liver"] = {"model": "permeability_limited", "PS": quantity(PS, "L/h", note) | {"cv": CV["PS"]}}
+            PS, note = choice("liver_PS"), f"assumption: {reason('liver_PS')}; to be calibrated"
+            body["liver"] = {"model": "permeability_limited", "PS": quantity(PS, "L/h", note, "PS")}
             what = f"{compound}: passive uptake of the liver is in no table, {PS:g} L/h assumed"
             out.say(own[0], "draft.assumed", what, "give PS, or calibrate it")
         order = ("physicochemistry", "binding", "distribution", "liver", "kidney", "metabolism", "transport", "acts_on")
@@ -211,14 +200,12 @@ class _Drug:
         chemistry: dict[str, Any] = {
             "kind": kind,
             "MW": quantity(float(mw["value"]), "g/mol", self.source(mw)),
-            "logP": quantity(float(logp["value"]), "1", self.source(logp)) | {"cv": CV["logP"]},
+            "logP": quantity(float(logp["value"]), "1", self.source(logp), "logP"),
         }
         for word, values in (("acid_pKa", acids), ("base_pKa", bases)):
             if values:
                 chemistry[word] = {"value": values, "source": f"{self.said}, pKa"}
-        binding: dict[str, Any] = {
-            "fu_p": quantity(fu.number(t.PLAIN), "1", self.source(fu)) | {"cv": CV["fu_p"]},
-        }
+        binding: dict[str, Any] = {"fu_p": quantity(fu.number(t.PLAIN), "1", self.source(fu), "fu_p")}
         partner = self.row(compound, "Binding", "PlasmaProteinBindingPartner")
         if partner is not None and partner["value"].lower() in PROTEINS:
             binding["protein"] = PROTEINS[partner["value"].lower()]
@@ -230,7 +217,7 @@ class _Drug:
         word = METHODS.get(method["value"].lower(), "") if method is not None else ""
         if method is not None and not word:
             out.say(method, "draft.method", f"{compound}: method {method['value']} is not ours: auto", "choose one")
-        scale = quantity(1.0, "1", "as predicted; to be calibrated") | {"start": 1.0, "cv": CV["Kp_scale"]}
+        scale = quantity(1.0, "1", "as predicted; to be calibrated") | {"start": 1.0, "cv": choice("cv:Kp_scale")}
         self.unused(compound, out)
         return {
             "physicochemistry": chemistry,
@@ -242,7 +229,7 @@ class _Drug:
         self, compound: str, chemistry: dict[str, Any], binding: dict[str, Any], mw: Row, out: Draft
     ) -> None:
         """Where the structures differ most: cells of large molecules, and blood:plasma ratios that are computed."""
-        if chemistry["MW"]["value"] > LARGE:
+        if chemistry["MW"]["value"] > choice("large"):
             what = (
                 f"{compound}: in PK-Sim membranes limit what so large a molecule meets in cells, so that its constants"
             )
@@ -253,12 +240,13 @@ class _Drug:
         groups = ("acid",) * len(acids) + ("base",) * len(bases)
         plain = Substance(values["logP"], (*acids, *bases), chemistry["kind"], values["fu_p"], 1.0, groups)
         ratio = with_computed_ratio(plain).B_P
-        if ratio > HIGH_RATIO:
+        if ratio > choice("high_B_P"):
+            assumed = choice("assumed_B_P")
             what = f"{compound}: no blood:plasma ratio; {ratio:.3g} from the composition of red cells is not credible"
-            fix = f"give a measured one (binding.B_P) for the {ASSUMED_RATIO:g} assumed; clearance follows it"
+            fix = f"give a measured one (binding.B_P) for the {assumed:g} assumed; clearance follows it"
             out.say(mw, "draft.B_P", what, fix)
             why = f"assumption: none in the tables; {ratio:.3g} from the composition of red cells is not credible"
-            binding["B_P"] = quantity(ASSUMED_RATIO, "1", why) | {"cv": CV["B_P"]}
+            binding["B_P"] = quantity(assumed, "1", why, "B_P")
 
     def unused(self, compound: str, out: Draft) -> None:
         """Parameters that have no counterpart here, named."""
@@ -279,7 +267,7 @@ class _Drug:
         for r in rows:
             if not r["alternative"].startswith("Acid"):
                 continue
-            if bases and float(r["value"]) > WEAKEST_ACID:
+            if bases and float(r["value"]) > choice("weakest_acid"):
                 what = f"{compound}: acid of pKa {r['value']} is never ionised in the body: left out beside the base"
                 out.say(r, "draft.pka", what, "none needed", "note")
             else:
@@ -311,7 +299,7 @@ class _Drug:
         body["kidney"] = {"GFR_fraction": quantity(min(total / GFR, 1.0), "1", words or none)}
         if total > GFR * 1.0001:
             how = f"{words}; what exceeds filtration, over {GFR:g} L/h"
-            body["kidney"]["CL_secretion"] = quantity(total - GFR, "L/h", how) | {"cv": 0.3}
+            body["kidney"]["CL_secretion"] = quantity(total - GFR, "L/h", how, "kinetics")
 
     # ---- absorption
 
@@ -326,26 +314,25 @@ class _Drug:
         Peff = permeability.number(t.PERMEABILITY) * factor * 1e4
         how = f"{self.said}, specific intestinal permeability {permeability['value']} {permeability['unit']}: "
         how += f"{permeability.origin()}; times {factor:.4g} (surface of the jejunum in PK-Sim over its filling)"
-        if Peff > HIGHEST_PEFF:
-            what = f"{Peff:.3g}e-4 cm/s is beyond what was ever measured: {HIGHEST_PEFF:g} is written"
+        highest = choice("highest_Peff")
+        if Peff > highest:
+            what = f"{Peff:.3g}e-4 cm/s is beyond what was ever measured: {highest:g} is written"
             out.say(permeability, "draft.Peff", what, "give a human Peff", value=permeability["value"])
-            how, Peff = f"{how} ({Peff:.3g}); held at {HIGHEST_PEFF:g}, absorption is not limited by it", HIGHEST_PEFF
-        own = quantity(Peff, "1e-4 cm/s", how) | {"start": float(f"{Peff:.4g}"), "cv": CV["Peff"]}
+            how, Peff = f"{how} ({Peff:.3g}); held at {highest:g}, absorption is not limited by it", highest
+        own = quantity(Peff, "1e-4 cm/s", how) | {"start": float(f"{Peff:.4g}"), "cv": choice("cv:Peff")}
         absorption: dict[str, Any] = {"model": "auto", "Peff": own}
         solubility = self.row(parent, "Solubility", "Solubility at reference pH", out)
         if solubility is not None:
             at = self.row(parent, "Solubility", "Reference pH")
-            pH = float(at["value"]) if at is not None else 7.0
+            pH = float(at["value"]) if at is not None else choice("reference_pH")
             chemistry = body["physicochemistry"]
             acids, bases = (chemistry.get(k, {}).get("value", []) for k in ("acid_pKa", "base_pKa"))
-            gain = min(ionisation_gain(pH, tuple(acids), tuple(bases)), SALT_LIMIT)
+            gain = min(ionisation_gain(pH, tuple(acids), tuple(bases)), coefficients("default")["salt_limit"])
             unionised = solubility.number(t.SOLUBILITY) / gain
             source = (
                 f"{self.source(solubility)}; {solubility['value']} {solubility['unit']} at pH {pH:g} over {gain:.3g}"
             )
-            absorption["solubility"] = quantity(unionised, "mg/mL", f"{source} (ionised part)") | {
-                "cv": CV["solubility"]
-            }
+            absorption["solubility"] = quantity(unionised, "mg/mL", f"{source} (ionised part)", "solubility")
         what = "dosage forms are in no table: written as a solution, which peaks too early for a tablet"
         out.say(permeability, "draft.formulation", what, "add formulations (release weibull: t50, shape)", "note")
         return {"absorption": absorption, "formulations": {"solution": {"release": "solution"}}}

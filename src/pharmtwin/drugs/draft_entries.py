@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pharmtwin.drugs.draft_tables import Process
+from pharmtwin.drugs.draft_tables import Process, choice
 
 Entry = dict[str, Any]
-#: what we set for values that come from such a table (sd of the logarithm): own choice by kind
-CV = {"kinetics": 0.3, "inhibition": 0.5, "transport": 0.6, "assumed": 1.0}
 
 
 class NoRuleError(ValueError):
@@ -27,9 +25,9 @@ class Made:
 
 
 def quantity(value: float, unit: str, source: str, kind: str = "") -> Entry:
-    """A quantity of a drug file; ``kind`` names its uncertainty in :data:`CV`."""
+    """A quantity of a drug file; ``kind`` names its uncertainty (``cv:`` in ``draft_choices.tsv``)."""
     out: Entry = {"value": value, "unit": unit, "source": source}
-    return out | ({"cv": CV[kind]} if kind else {})
+    return out | ({"cv": choice(f"cv:{kind}")} if kind else {})
 
 
 def said_by(process: Process, said: str, parameter: str, how: str = "") -> str:

@@ -124,7 +124,7 @@ def _in_vitro(process: Process, said: str, saturable: bool, km: Entry, Km: float
         q = quantity(rate * microsomes * 60e-6, unit, said_by(process, said, name, how), "kinetics")
         return _path(process, where=["liver"], **{form: q}, **km)
     if row["unit"] in t.VOLUMETRIC or name == "Specific clearance":
-        concentration = process.number("Enzyme concentration", t.CONCENTRATION) or 1.0
+        concentration = process.number("Enzyme concentration", t.CONCENTRATION) or pksim()["reference_concentration"]
         rate = not_zero(row.number(t.VOLUMETRIC if row["unit"] in t.VOLUMETRIC else t.PER_MINUTE), name) / concentration
         form, unit = ("kcat", "1/min") if saturable else ("CLint_enzyme", "uL/min/pmol")
         if not known:

@@ -132,3 +132,19 @@ def pksim() -> dict[str, float]:
     """Quantities of PK-Sim's standard man by name (``physiology/pksim_structure.tsv``)."""
     table = fact_table("physiology/pksim_structure.tsv")
     return {str(q): float(v) for q, v in zip(table["quantity"], table["value"])}
+
+
+@lru_cache(maxsize=1)
+def _choices() -> dict[str, tuple[float, str]]:
+    table = fact_table("physiology/draft_choices.tsv")
+    return {str(q): (float(v), str(s)) for q, v, s in zip(table["quantity"], table["value"], table["source"])}
+
+
+def choice(name: str) -> float:
+    """What a draft assumes, holds or doubts (``physiology/draft_choices.tsv``); raises KeyError for another name."""
+    return _choices()[name][0]
+
+
+def reason(name: str) -> str:
+    """Why: the source of a :func:`choice`."""
+    return _choices()[name][1]

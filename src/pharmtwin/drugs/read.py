@@ -8,8 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any
 
-import yaml
-
 from pharmtwin.core.binding import PARTNERS
 from pharmtwin.core.partition import KINDS, METHODS
 from pharmtwin.drugs import fields as f
@@ -53,14 +51,18 @@ def drug_file(name: str, base: FilePath = FilePath(".")) -> FilePath:
     return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{name}.yaml"
 
 
+def not_there(path: FilePath) -> str:
+    """What to say of a drug file that does not exist: the shipped drug whose name is nearest, or all of them."""
+    shipped = sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
+    near = get_close_matches(path.stem, shipped, n=1)
+    return f"no drug file {path}; " + (f"did you mean {near[0]}?" if near else f"shipped are {', '.join(shipped)}")
+
+
 def read_drug(name: str, base: FilePath = FilePath(".")) -> Drug:
     """A checked drug; raises FileNotFoundError, or DrugFileError with every error."""
     path = drug_file(name, base)
     if not path.is_file():
-        shipped = sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
-        near = get_close_matches(name, shipped, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"shipped are {', '.join(shipped)}"
-        raise FileNotFoundError(f"no drug file {path}; {hint}")
+        raise FileNotFoundError(not_there(path))
     drug, findings = check_drug(path)
     if drug is None or has_errors(findings):
         raise DrugFileError("\n".join(x.message() for x in findings if x.severity == "error"))
@@ -70,30 +72,9 @@ def read_drug(name: str, base: FilePath = FilePath(".")) -> Drug:
 def check_drug(path: FilePath) -> tuple[Drug | None, list[Finding]]:
     """A drug file as far as it can be read (None: not at all), and every finding, by line."""
     reader = _Reader(str(path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        reader.error("", "drug.encoding", "is not a text file in UTF-8", "save it as UTF-8")
+    raw = reader.tree(path)
+    if raw is None and reader.findings:
         return None, reader.findings
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        again = _reached_twice(node)
-        if again is not None:
-            # an alias may contain itself, or unfold without end; a drug file has no use for one
-            reader.lines[""] = again.start_mark.line + 1
-            reader.error("", "drug.alias", "another part of the file refers to this one", "write the values out")
-            return None, reader.findings
-        raw = loader.construct_document(node) if node is not None else None
-    except RecursionError:
-        reader.error("", "drug.yaml", "is nested too deeply", "write it as the shipped files are")
-        return None, reader.findings
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reader.lines[""] = mark.line + 1 if mark else 0
-        reader.error("", "drug.yaml", "is not valid YAML", "correct the line (indentation, colons, quotes)")
-        return None, reader.findings
-    reader.note_lines(node, "")
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         reader.error(
             "schema", "drug.schema", f"is not a drug file of schema {SCHEMA}", f"begin with `schema: {SCHEMA}`"
@@ -103,22 +84,6 @@ def check_drug(path: FilePath) -> tuple[Drug | None, list[Finding]]:
     for found in inconsistencies(drug):
         reader.say(found.key, found.rule, found.severity, found.what, found.fix, found.value)
     return drug, sorted(set(reader.findings), key=lambda x: (x.row, x.column, x.rule))
-
-
-def _reached_twice(node: yaml.Node | None) -> yaml.Node | None:
-    """The first part of a file that an alias leads to again; None without aliases."""
-    seen: set[int] = set()
-    left = [] if node is None else [node]
-    while left:
-        one = left.pop()
-        if id(one) in seen:
-            return one
-        seen.add(id(one))
-        if isinstance(one, yaml.MappingNode):
-            left += [x for pair in one.value for x in pair]
-        elif isinstance(one, yaml.SequenceNode):
-            left += one.value
-    return None
 
 
 @dataclass
@@ -199,8 +164,8 @@ class _Reader(Reader):
             fix = f"add it to compounds, or write one of {', '.join(known)}"
             self.error(f"{key}.product", "drug.product", "the product is not among the compounds", fix, product)
         where = raw.get("where", [f.KINETICS[kinetic][0]])
-        where = tuple(where) if isinstance(where, list) else (str(where),)
-        for tissue in where:
+        where = tuple(map(str, where if isinstance(where, list) else [where]))
+        for tissue in where or ("",):
             if tissue not in f.KINETICS[kinetic]:
                 fix = f"write some of {', '.join(f.KINETICS[kinetic])}, or state the kinetics otherwise"
                 self.error(f"{key}.where", "drug.word", f"{kinetic} is not stated for this tissue", fix, tissue)
@@ -223,18 +188,18 @@ class _Reader(Reader):
 
     def action(self, key: str, raw: dict[str, Any]) -> Action | None:
         mechanism = raw.get("mechanism")
-        if mechanism not in f.ACTIONS:
+        if not isinstance(mechanism, str) or mechanism not in f.ACTIONS:
             what = f"is not one of {', '.join(f.ACTIONS)}"
             self.error(f"{key}.mechanism", "drug.word", what, "write one of them", mechanism)
             return None
-        specs = f.ACTIONS[str(mechanism)]
+        specs = f.ACTIONS[mechanism]
         self.mapping(key, raw, ("target", "mechanism", *specs))
         for name, spec in specs.items():
             if name not in raw and name not in f.ACTIONS_OPTIONAL:
                 self.missing(key, name, spec)
         if not raw.get("target"):
             self.error(f"{key}.target", "drug.missing", "no target is named", "name the enzyme or transporter")
-        return Action(str(raw.get("target", "")), str(mechanism), self.quantities(key, raw, specs))
+        return Action(str(raw.get("target", "")), mechanism, self.quantities(key, raw, specs))
 
     def formulation(self, name: str, raw: object) -> Formulation:
         key = f"formulations.{name}"

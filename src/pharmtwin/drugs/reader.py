@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -16,6 +17,8 @@ from pharmtwin.findings import Finding
 
 WHY = "the model computes with it, and nothing is filled in"
 EXTRAS = ("value", "unit", "source", "cv", "between_subject", "start", "note")
+#: values of a file with all its aliases written out; the shipped files have at most 2,000
+MOST_VALUES = 100_000
 
 
 @dataclass
@@ -25,6 +28,31 @@ class Reader:
     file: str
     lines: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+
+    # ---- the file
+
+    def tree(self, path: Path) -> Any:
+        """The YAML of a file, the line of every key noted; None, with a finding, where there is none to be read."""
+        try:
+            loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            if endless(node):
+                # an alias may contain itself, or double what it repeats at every level
+                self.error("", "drug.alias", "its aliases repeat one another without end", "write the values out")
+                return None
+            self.note_lines(node, "")  # before merge keys (<<) are resolved: what they bring in stands nowhere twice
+            return loader.construct_document(node)
+        except UnicodeDecodeError:
+            self.error("", "drug.encoding", "is not a text file in UTF-8", "save it as UTF-8")
+        except RecursionError:
+            self.error("", "drug.yaml", "is nested too deeply", "write it as the shipped files are")
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that cannot be
+            mark = getattr(error, "problem_mark", None)
+            self.lines[""] = mark.line + 1 if mark else 0
+            self.error("", "drug.yaml", "is not valid YAML", "correct the line (indentation, colons, quotes)")
+        return None
 
     # ---- places and findings
 
@@ -172,9 +200,22 @@ class Reader:
         return tuple(float(v) for v in values)
 
 
-def is_number(value: object) -> bool:
+def endless(node: yaml.Node) -> bool:
+    """True if the aliases of a tree unfold to more than :data:`MOST_VALUES` values, or to ever more."""
+    left, seen = [node], 0
+    while left and seen + len(left) <= MOST_VALUES:
+        one = left.pop()
+        seen += 1
+        if isinstance(one, yaml.MappingNode):
+            left += [x for pair in one.value for x in pair]
+        elif isinstance(one, yaml.SequenceNode):
+            left += one.value
+    return bool(left)
+
+
+def is_number(value: object) -> TypeGuard[float]:
     """A finite number, not a truth value."""
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def value_of(raw: object, default: str) -> object:

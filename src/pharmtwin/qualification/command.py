@@ -19,8 +19,9 @@ from pharmtwin.qualification.judging.gate import write_gate
 from pharmtwin.qualification.judging.page import PAGE, WORDS, body, write_page
 from pharmtwin.qualification.judging.score import by, by_drug, judged
 from pharmtwin.qualification.plan import PLAN, Plan, PlanError, read_plan
+from pharmtwin.qualification.reading.columns import TableError
 from pharmtwin.qualification.reading.tables import read_studies
-from pharmtwin.qualification.simulation.everything import Result, questions, run, select
+from pharmtwin.qualification.simulation.everything import Result, called, questions, run, select
 from pharmtwin.qualification.simulation.own import Own, exposure_summary, own_tables
 from pharmtwin.qualification.simulation.questions import Question, World
 from pharmtwin.qualification.simulation.shards import Solver
@@ -172,16 +173,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("the gate is of all studies")
     try:
         setup = set_up(args.data, args.draws, args.drug, args.use_case, args.plan, args.library)
-    except (OSError, PlanError) as error:
+    except (OSError, PlanError, TableError) as error:
         print(f"qualify: {error}", file=sys.stderr)
-        return 1
-    unknown = [d for d in args.drug if d not in setup.world.library]
-    if unknown:
-        known = ", ".join(sorted(setup.world.library))
-        print(f"qualify: no drug file {', '.join(unknown)}; there are {known}", file=sys.stderr)
         return 1
     for line in setup.wrong:
         print(f"drug file left out: {line}", file=sys.stderr)
+    if unknown := [d for d in args.drug if d not in called(setup.world.library)]:
+        known = ", ".join(sorted(setup.world.library))
+        print(f"qualify: no drug file {', '.join(unknown)}; there are {known}", file=sys.stderr)
+        return 1
     result = setup.run(args.workers)
     own = args.drug if not args.use_case or OWN in args.use_case else None
     lines = write_all(setup, result, args.out, own, args.workers)

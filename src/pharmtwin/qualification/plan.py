@@ -30,10 +30,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pharmtwin.drugs.reader import Reader
+from pharmtwin.drugs.reader import Reader, is_number
 from pharmtwin.facts import RESOURCES
+from pharmtwin.findings import Finding
 from pharmtwin.qualification.study import Profile
 
 PLAN = RESOURCES / "qualification" / "plan.yaml"
@@ -119,58 +118,83 @@ class Plan:
 
 def read_plan(path: Path = PLAN) -> Plan:
     """The plan; raises PlanError listing all that is wrong, FileNotFoundError without the file."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        raw, node = yaml.safe_load(text) or {}, yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise PlanError(f"{path.name} is not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise PlanError(f"{path.name} is not a mapping of keys")
-    wrong: list[str] = [f"{k}: not known here; known are {', '.join(TOP)}" for k in raw if k not in TOP]
-    given = raw.get("spread") or {}
-    known = [f.name for f in fields(Spread)]
-    wrong += [f"spread.{k}: not known here; known are {', '.join(known)}" for k in given if k not in known]
-    spread = {k: given[k].get("value") if isinstance(given.get(k), dict) else None for k in known}
-    wrong += [f"spread.{k}: needs value (a number), unit and source" for k, v in spread.items() if not _is_number(v)]
-    entries = {str(name): _entry(str(name), body or {}, wrong) for name, body in (raw.get("drugs") or {}).items()}
-    peer = {str(k): v.get("value") for k, v in (raw.get("peer_profiles") or {}).items()}
-    wrong += [
-        f"peer_profiles.{k}: needs value (a number), unit and source" for k, v in peer.items() if not _is_number(v)
-    ]
     reader = Reader(path.name)
-    reader.note_lines(node, "")
-    wrong += [f.message() for f in reader.findings]
+    tree = reader.tree(path)
+    wrong = [_words(f) for f in reader.findings]
+    if tree is None and wrong:
+        raise PlanError(f"{path.name}: {wrong[0]}")
+    raw = _mapping("", tree, wrong, TOP)
+    given = _mapping("spread", raw.get("spread"), wrong, tuple(f.name for f in fields(Spread)))
+    spread = {f.name: _value(f"spread.{f.name}", given.get(f.name), wrong) for f in fields(Spread)}
+    peers = _mapping("peer_profiles", raw.get("peer_profiles"), wrong)
+    peer = {k: _value(f"peer_profiles.{k}", v, wrong) for k, v in peers.items()}
+    drugs = _mapping("drugs", raw.get("drugs"), wrong)
+    entries = {name: _entry(name, body, wrong) for name, body in drugs.items()}
+    acid = frozenset(_texts("acid_suppressants", raw.get("acid_suppressants"), wrong))
     if wrong:
         raise PlanError(f"{path.name}:\n" + "\n".join(wrong))
-    numbers = {k: float(v) for k, v in spread.items() if v is not None}
-    return Plan(Spread(**numbers), entries, frozenset(map(str, raw.get("acid_suppressants") or ())), peer)
+    return Plan(Spread(**spread), entries, acid, peer)
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
+def _words(found: Finding) -> str:
+    place = (f"line {found.row}:" if found.row else "", found.column, found.what)
+    return f"{' '.join(x for x in place if x)}; {found.fix}"
 
 
-def _entry(name: str, raw: dict[str, Any], wrong: list[str]) -> Entry:
-    building = raw.get("building") or {}
-    wrong += [f"drugs.{name}.{k}: not known; known are {', '.join(ENTRY)}" for k in raw if k not in ENTRY]
-    wrong += [f"drugs.{name}.building.{k}: not known; known are {', '.join(BUILDING)}" for k in building
-              if k not in BUILDING]  # fmt: skip
-    files = tuple(raw.get("files") or (name,))
-    fitted = tuple(_fitted(f"drugs.{name}.fitted.{i}", x, files, wrong) for i, x in enumerate(raw.get("fitted") or ()))
+def _mapping(key: str, raw: object, wrong: list[str], known: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A mapping by names (nothing: an empty one); anything else is said, and names that are not known (empty: any)."""
+    if not isinstance(raw, dict):
+        wrong += [] if raw is None else [f"{key or 'the plan'}: is not a mapping of keys"]
+        return {}
+    place = f"{key}." if key else ""
+    wrong += [f"{place}{k}: not known here; known are {', '.join(known)}" for k in raw if known and k not in known]
+    return {str(k): v for k, v in raw.items()}
+
+
+def _value(key: str, raw: object, wrong: list[str]) -> float:
+    """The number of ``{value, unit, source}``."""
+    value = raw.get("value") if isinstance(raw, dict) else None
+    if is_number(value):
+        return float(value)
+    wrong.append(f"{key}: needs value (a number), unit and source")
+    return 0.0
+
+
+def _texts(key: str, raw: object, wrong: list[str]) -> tuple[str, ...]:
+    """A list of names (nothing: none)."""
+    if raw is None:
+        return ()
+    if isinstance(raw, list) and all(isinstance(x, str | int) for x in raw):
+        return tuple(map(str, raw))
+    wrong.append(f"{key}: needs a list of names, [a, b]")
+    return ()
+
+
+def _entry(name: str, body: object, wrong: list[str]) -> Entry:
+    key = f"drugs.{name}"
+    raw = _mapping(key, body, wrong, ENTRY)
+    building = _mapping(f"{key}.building", raw.get("building"), wrong, BUILDING)
+    files = _texts(f"{key}.files", raw.get("files"), wrong) or (name,)
+    listed = raw.get("fitted") or []
+    if not isinstance(listed, list):
+        wrong.append(f"{key}.fitted: needs a list")
+        listed = []
+    fitted = tuple(_fitted(f"{key}.fitted.{i}", x, files, wrong) for i, x in enumerate(listed))
     if building.get("ratios") == "all":
-        wrong.append(f"drugs.{name}.building.ratios: list the rows by id; not all of them may be fitted")
-    texts = {k: tuple(map(str, building.get(k) or ())) for k in BUILDING if building.get(k) != "all"}
+        wrong.append(f"{key}.building.ratios: list the rows by id; not all of them may be fitted")
+    everything = {k for k in ("exposures", "own_profiles", "ratios") if building.get(k) == "all"}
+    named = {k: _texts(f"{key}.building.{k}", building.get(k), wrong) for k in BUILDING if k not in everything}
     return Entry(
-        name, files, texts.get("profiles", ()), texts.get("studies", ()), texts.get("exposures", ()),
-        building.get("exposures") == "all", texts.get("own_profiles", ()), building.get("own_profiles") == "all",
-        texts.get("ratios", ()), fitted,
+        name, files, named["profiles"], named["studies"], named.get("exposures", ()), "exposures" in everything,
+        named.get("own_profiles", ()), "own_profiles" in everything, named.get("ratios", ()), fitted,
     )  # fmt: skip
 
 
-def _fitted(key: str, raw: Mapping[str, Any], files: Sequence[str], wrong: list[str]) -> Fitted:
-    value, sd = raw.get("value"), raw.get("prior_sd")
-    texts = [value] if isinstance(value, str) else list(value or ())
-    if not texts or not isinstance(sd, int | float) or not 0 < sd < 10:
+def _fitted(key: str, raw: object, files: Sequence[str], wrong: list[str]) -> Fitted:
+    given = _mapping(key, raw, wrong)
+    value, sd = given.get("value"), given.get("prior_sd")
+    texts = [value] if isinstance(value, str) else value
+    if not texts or not isinstance(texts, list) or not is_number(sd) or not 0 < sd < 10:
         wrong.append(f"{key}: needs value (a path or several) and prior_sd (sd of the logarithm, above 0)")
         return Fitted((("", ""),), 1.0)
     paths = []

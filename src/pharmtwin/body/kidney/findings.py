@@ -118,15 +118,20 @@ class _Report:
     def file_wide(self, rule: str, what: str, why: str, fix: str, severity: str) -> None:
         self.found.append(Finding.create(rule, self.file, what, why, fix, column=self.column, severity=severity))
 
-    def own_unit(self, unit: str, known: Sequence[str], name: str, what: str) -> str:
-        """The unit as it is spelled here; empty, with an error, for one that is not known."""
+    def numbers(self, unit: str, known: Sequence[str], name: str, what: str) -> tuple[str, Floats]:
+        """The unit as it is spelled here and the values (nan: blank, or said to be no positive number).
+
+        A unit that is not known is an error, and empty.
+        """
         own = {_plain(u): u for u in known}.get(_plain(unit), "")
-        if not own:
-            fix = f"use one of {', '.join(known)}"
-            self.file_wide(
-                f"kidney.{name}_unit_name", f"unit {unit!r} is not known", f"{what} cannot be read", fix, "error"
-            )
-        return own
+        number, broken = _numbers(self.values)
+        if own:
+            why = "GFR and drug clearance come from it, and nothing is filled in"
+            self.each(broken, f"kidney.{name}_number", "not a positive number", why, "give the measured value", "error")
+        else:
+            what, fix = f"{what} cannot be read", f"use one of {', '.join(known)}"
+            self.file_wide(f"kidney.{name}_unit_name", f"unit {unit!r} is not known", what, fix, "error")
+        return own, number
 
     def done(self) -> list[Finding]:
         return sorted(self.found, key=lambda f: (f.row, f.rule))
@@ -181,12 +186,9 @@ def creatinine_findings(
     traceable : whether the laboratory's assay is IDMS-traceable; None: not told (a note), False: a warning.
     """
     report = _Report(file, column, values, rows)
-    own = report.own_unit(unit, CREATININE_UNITS, "creatinine", "creatinine")
+    own, number = report.numbers(unit, CREATININE_UNITS, "creatinine", "creatinine")
     if not own:
         return report.done()
-    number, broken = _numbers(values)
-    why = "GFR is estimated from it, and nothing is filled in"
-    report.each(broken, "kidney.creatinine_number", "not a positive number", why, "give the measured value", "error")
     age = np.broadcast_to(np.asarray(age_y, dtype=float), number.shape)
     normal = typical_creatinine(age, female)
     # mg/L is never proposed: a tenfold creatinine is kidney failure more often than another unit
@@ -218,12 +220,9 @@ def cystatin_findings(
 ) -> list[Finding]:
     """What is doubtful in a column of cystatin C; as :func:`creatinine_findings`, typical 0.83 mg/L at every age."""
     report = _Report(file, column, values, rows)
-    own = report.own_unit(unit, CYSTATIN_UNITS, "cystatin", "cystatin C")
+    own, number = report.numbers(unit, CYSTATIN_UNITS, "cystatin", "cystatin C")
     if not own:
         return report.done()
-    number, broken = _numbers(values)
-    why = "GFR is estimated from it, and nothing is filled in"
-    report.each(broken, "kidney.cystatin_number", "not a positive number", why, "give the measured value", "error")
     check = kidney_coefficients("cystatin_check")
     ratios = {u: cystatin_mg_l(number, u) / check["typical"] for u in CYSTATIN_UNITS}
     _doubts(report, "cystatin", own, ratios, check)
@@ -248,12 +247,9 @@ def measured_gfr_findings(
     and mL/min/1.73 m2 no check is possible.
     """
     report = _Report(file, column, values, rows)
-    own = report.own_unit(unit, GFR_UNITS, "measured_gfr", "GFR")
+    own, number = report.numbers(unit, GFR_UNITS, "measured_gfr", "GFR")
     if not own:
         return report.done()
-    number, broken = _numbers(values)
-    why = "drug clearance is computed from it, and nothing is filled in"
-    report.each(broken, "kidney.measured_gfr_number", "not a positive number", why, "give the value", "error")
     normal = typical_gfr(age_y, female, weight_kg, height_cm)
     ratios = {u: measured_gfr_ml_min(number, u, weight_kg, height_cm) / normal for u in GFR_UNITS}
     check = kidney_coefficients("measured_gfr_check")

@@ -13,6 +13,7 @@ from pharmtwin.qualification.fitting.exposures import ObservedExposure, entries,
 from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, to_write
 from pharmtwin.qualification.fitting.values import write_values
 from pharmtwin.qualification.plan import PLAN, Entry, PlanError, read_plan
+from pharmtwin.qualification.reading.columns import TableError
 from pharmtwin.qualification.reading.tables import read_studies
 from pharmtwin.qualification.simulation.questions import World
 from pharmtwin.qualification.simulation.world import FOLDER, open_world
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan = read_plan(args.plan)
         world, wrong = open_world(plan, args.library)
         studies = read_studies(args.data, entries(world.library))
-    except (OSError, PlanError) as error:
+    except (OSError, PlanError, TableError) as error:
         print(f"fit: {error}", file=sys.stderr)
         return 1
     for line in wrong:

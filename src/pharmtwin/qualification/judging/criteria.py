@@ -253,4 +253,5 @@ def _coverage(result: Result) -> list[Line]:
 def _covers(what: str, hits: int, n: int) -> Line:
     share = wilson(hits, n)
     words = f"{percent(hits / n)} hold the observed (n {n}; {percent(share.lo95)[:-2]}-{percent(share.hi95)})"
-    return Line(what, words, "80-95 %", asked("coverage_low") <= hits / n <= asked("coverage_high"))
+    low, high = asked("coverage_low"), asked("coverage_high")
+    return Line(what, words, f"{percent(low)[:-2]}-{percent(high)}", low <= hits / n <= high)

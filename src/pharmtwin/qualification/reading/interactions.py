@@ -21,6 +21,7 @@ import pandas as pd
 
 from pharmtwin.facts import fact_table
 from pharmtwin.qualification.reading import genotypes
+from pharmtwin.qualification.reading.columns import read_csv
 from pharmtwin.qualification.reading.names import (
     ROUTES,
     NotSimulated,
@@ -34,11 +35,10 @@ from pharmtwin.qualification.reading.names import (
 from pharmtwin.qualification.reading.persons import weight
 from pharmtwin.qualification.reading.ratios import Context, Window, keep_or_leave, number, same_group
 from pharmtwin.qualification.reading.regimen_text import events, window
-from pharmtwin.qualification.reading.sets import APPLICATIONS, FED, Row, read_csv, stated_dose
+from pharmtwin.qualification.reading.sets import APPLICATIONS, FED, Row, stated_dose
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Person, Ratio
 
 RAW, PREDICTED = "osp_ddi_ratios_raw", "osp_ddi_pred_vs_obs"
-COLUMNS = ("Times of Administration", "Dose")
 #: ratios of renal clearance, troughs or single samples: not of AUC and Cmax
 NOT_EXPOSURE = re.compile(r"1/\s*(CLR|RenalClearance|renal clearance)|ctrough|concentration \d+ ?h after", re.I)
 #: a ratio that was computed from clearances ("clerance" stands so in the table)
@@ -158,7 +158,7 @@ def _dose_factor(row: Row) -> float:
 
 def _perpetrator(row: Row, context: Context) -> list[Dosing]:
     """Perpetrator as taken; doses of the free substance where the table has them, else as labelled."""
-    times, dose = row[COLUMNS[0]], row[COLUMNS[1]]
+    times, dose = row["Times of Administration"], row["Dose"]
     free = row.get("Dose free API", "")
     for fact in _facts("regimen_corrections"):
         here = fact["study"] in ("", row["Study ID"]) and fact["perpetrator"] == row["Perpetrator"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pharmtwin.qualification.reading import genotypes
+from pharmtwin.qualification.reading.columns import read_csv
 from pharmtwin.qualification.reading.doses import LEFT_OUT, corrected, corrections, single_dose
 from pharmtwin.qualification.reading.names import (
     Genotypes,
@@ -51,14 +51,6 @@ AXIS = 1e-4
 #: times may miss the clock of the doses by this much (h): digitised figures
 SLACK = 0.05
 MINUTE = 1.0 / 60.0
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV as text; none if the file is not there."""
-    if not path.exists():
-        return []
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return [{str(k): str(v).strip() for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def study_key(study: str) -> str:

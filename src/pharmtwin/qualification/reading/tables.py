@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pharmtwin.facts import fact_table
+from pharmtwin.qualification.reading.columns import check_columns
 from pharmtwin.qualification.reading.interactions import interactions
 from pharmtwin.qualification.reading.names import Genotypes, Library, library
 from pharmtwin.qualification.reading.ratios import Context, cyp2d6, derived
@@ -27,10 +28,12 @@ def read_studies(folder: Path, known: Library | None = None, *, in_sample: bool 
     in_sample : True takes the CYP2D6 map fitted on all drugs; else, for a drug that was in the fit, the one without it.
 
     A row that is not simulated is in ``left_out`` with the reason: no drug file, no doses, not plasma, text that could
-    not be read (with what). Raises FileNotFoundError if the folder holds none of the tables.
+    not be read (with what). Raises FileNotFoundError if the folder holds no table, TableError (all at once) for tables
+    that are no CSV or lack columns.
     """
     if not any(folder.glob("*.csv")):
         raise FileNotFoundError(f"no reference tables (*.csv) in {folder}")
+    check_columns(folder)
     drugs = library() if known is None else known
     genes = Genotypes(drugs, in_sample)
     groups = fact_table("qualification/groups.tsv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -43,10 +43,14 @@ class Result:
     draws: int
 
 
+def called(drugs: Iterable[str]) -> set[str]:
+    """Names that drug files are chosen by: their own, and of the parts of a racemate the common one."""
+    return {name for d in drugs for name in (d, d.removesuffix("_R").removesuffix("_S"))}
+
+
 def taken(arm: Arm, drugs: Sequence[str]) -> bool:
-    """Whether one of the drugs is dosed in an arm (a racemate's parts by the common name)."""
-    own = {d.drug for d in arm.dosings} | {d.drug.removesuffix("_R").removesuffix("_S") for d in arm.dosings}
-    return not drugs or bool(own & set(drugs))
+    """Whether one of the drugs (as :func:`called`) is dosed in an arm; without drugs always."""
+    return not drugs or bool(called(d.drug for d in arm.dosings) & set(drugs))
 
 
 def select(studies: Studies, drugs: Sequence[str] = (), use_cases: Sequence[str] = ()) -> Studies:
