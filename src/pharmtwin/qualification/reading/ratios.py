@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+from pharmtwin.facts import fact_table
 from pharmtwin.qualification.reading import genotypes
 from pharmtwin.qualification.reading.columns import read_csv
 from pharmtwin.qualification.reading.names import (
@@ -100,6 +101,11 @@ def cyp2d6(folder: Path, context: Context) -> tuple[list[Ratio], list[LeftOut]]:
 
 
 def _cyp2d6_row(row: Row, context: Context) -> Ratio:
+    """A row of the table.
+
+    NM beside PM is the EM of the studies, everybody but PM: the source of the table writes NM for it
+    (SRuedesh/DDGI-CYP2D6, commit e670d113, scripts/harmonize-qualification-plan.ps1: source EM, label NM).
+    """
     what = measured(row["analyte"])
     test, reference = row["contrast"].split("/")
     end = float(row["t_end_h"])
@@ -112,12 +118,12 @@ def _cyp2d6_row(row: Row, context: Context) -> Ratio:
             start = _last_dose(one, float(data.points[0]["time_h"]) - data.first_dose if data.points else 0.0)
         else:
             who = context.person(row["study"])
-            given = dosings(
-                what.taken_as, row["route"], (Event(0.0, float(row["dose_mg"])),), context.known, labelled=True
-            )
+            group, times = _arm_of(row["study"], "EM" if (test, word) == ("PM", "NM") else word)
+            events = tuple(Event(t, float(row["dose_mg"])) for t in times)
+            given = dosings(what.taken_as, row["route"], events, context.known, labelled=True)
             drugs = [d.drug for d in given]
-            one = Arm(tuple(given), who, context.genes.of(drugs, {"CYP2D6": word}, who.ancestry))
-            start = 0.0
+            one = Arm(tuple(given), who, context.genes.of(drugs, {"CYP2D6": group}, who.ancestry))
+            start = times[-1]
         check_compounds(what.compounds, [d.drug for d in one.dosings], context.known)
         arms.append(one)
         windows.append((start, start + end))
@@ -137,6 +143,22 @@ def _cyp2d6_row(row: Row, context: Context) -> Ratio:
         peer_cmax=number(row["osp_pred_cmaxr"]),
         flag=row["flag"],
     )
+
+
+@cache
+def _arms() -> dict[tuple[str, str], tuple[str, tuple[float, ...]]]:
+    """Group and hours of doses by study and word of the contrast (``qualification/genotype_arms.tsv``)."""
+    table = fact_table("qualification/genotype_arms.tsv").fillna({"doses_before": 0, "interval_h": 0})
+    found: dict[tuple[str, str], tuple[str, tuple[float, ...]]] = {}
+    for study, word, group, before, interval in zip(*(table[c] for c in table.columns[:5]), strict=True):
+        times = tuple(i * float(interval) for i in range(int(before) + 1))
+        found[study_key(str(study)), str(word)] = str(group), times
+    return found
+
+
+def _arm_of(study: str, word: str) -> tuple[str, tuple[float, ...]]:
+    """Group of an arm without a data set, and the hours of its doses; the last one starts the window."""
+    return _arms().get((study_key(study), word), (word, (0.0,)))
 
 
 def _best(sets: list[DataSet], analyte: str, word: str, end: float) -> DataSet | None:
