@@ -1,8 +1,8 @@
 """A population model: any ODE model, what varies around what in it, and how its outputs are observed.
 
-Every fixed effect (THETA), random effect (ETA, KAPPA), covariate and constant is a parameter of the structural model, by
-its name; the individual parameters (``CL = TVCL * (WT/70)**0.75 * exp(eta_CL)``) are definitions of the same model. So one
-description gives predictions, exact derivatives with respect to every effect, and the equations of the report.
+Every fixed effect (THETA), random effect (ETA, KAPPA), covariate and constant is a parameter of the structural model,
+by its name; the individual parameters (``CL = TVCL * (WT/70)**0.75 * exp(eta_CL)``) are definitions of the same model.
+So one description gives predictions, exact derivatives with respect to every effect, and the equations of the report.
 Effects of an occasion (inter-occasion variability) stand in the model by their name (``kappa_CL``);
 :func:`pharmtwin.inference.models.occasions.expand` replaces each by one effect an occasion.
 """
@@ -53,7 +53,8 @@ class Prior:
 
 @dataclass(frozen=True)
 class FixedEffect:
-    """A typical value or a covariate's coefficient. ``fixed``: not estimated. Without a prior a fit needs bounds only."""
+    """A typical value or a covariate's coefficient. ``fixed``: not estimated. Without a prior a fit needs bounds
+    only."""
 
     name: str
     value: float
@@ -247,7 +248,7 @@ def _faults(model: PopulationModel) -> list[str]:
             faults.append(f"dose parameter {d.item!r} is not one of {DOSE_ITEMS}")
         if d.name not in static:
             faults.append(
-                f"dose parameter {d.item} of {d.state} is {d.name!r}: neither a parameter nor a definition free of states"
+                f"dose parameter {d.item} of {d.state} is {d.name!r}: no parameter, no definition free of states"
             )
     for state, name in model.initial:
         if state not in states:

@@ -27,7 +27,8 @@ outputs:
 data: {output: DVID, outputs: {"1": plasma}, states: {"1": depot}, occasion: OCC, lloq: {plasma: 0.1}, blq: M3}
 
 A file may build on another: ``base: other.yaml`` (beside it). Entries of its own sections replace those of the base by
-name, or take them away (``KA: ~``); ``random``, whose order counts, and sections that are lists are replaced as a whole.
+name, or take them away (``KA: ~``); ``random``, whose order counts, and sections that are lists are replaced as a
+whole.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ from pharmtwin.model.description import Definition, Flux, Model, ModelError, Mod
 
 SCHEMA = 1
 SECTIONS = (
-    "schema", "name", "source", "base", "covariates", "constants", "fixed", "random", "covariance", "residual", "parameters",
-    "states", "observe", "initial", "doses", "routes", "outputs", "data",
+    "schema", "name", "source", "base", "covariates", "constants", "fixed", "random", "covariance", "residual",
+    "parameters", "states", "observe", "initial", "doses", "routes", "outputs", "data",
 )  # fmt: skip
 FAMILIES = {"lognormal": 2, "normal": 2, "halfnormal": 1, "halfcauchy": 1, "uniform": 2, "flat": 0}
 

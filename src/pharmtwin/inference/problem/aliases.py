@@ -1,7 +1,7 @@
 """Which derivatives follow from others: in ``CL = TVCL * exp(eta_CL)``, d/dTVCL is d/deta_CL divided by TVCL.
 
-Every derivative that the solver carries costs time, so typical values whose only place is beside their random effect are
-not carried (a mu-referenced model in NONMEM's words).
+Every derivative that the solver carries costs time, so typical values whose only place is beside their random effect
+are not carried (a mu-referenced model in NONMEM's words).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _exponents(factors: list[ast.expr]) -> list[str]:
             while left:
                 node = left.pop()
                 if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-                    left += [node.left, node.right]
+                    left += [node.right, node.left]
                 elif isinstance(node, ast.Name):
                     out.append(node.id)
     return out

@@ -81,10 +81,12 @@ def apply(reader: Any, ident: str, values: Sequence[Read]) -> tuple[NDArray[Any]
     ):
         if done:
             listed = ", ".join(map(str, done))
-            reader.say("warning", "blq", done[0], "DV", "", f"{len(done)} value(s) below the limit are {what} (rows {listed}; "
-                       f"method {method})", "the fit is biased where many are", "use M3")  # fmt: skip
+            reader.say("warning", "blq", done[0], "DV", "", 
+                       f"{len(done)} value(s) below the limit are {what} (rows {listed}; method {method})",
+                       "the fit is biased where many are", "use M3")  # fmt: skip
     if values and n_below == len(values):
-        reader.say("warning", "all_blq", values[0].file_row, "DV", "", f"all {n_below} samples of subject {ident} lie below the limit",
+        reader.say("warning", "all_blq", values[0].file_row, "DV", "",
+                   f"all {n_below} samples of subject {ident} lie below the limit",
                    "they bound the exposure from above and say little else", "check dose, times and unit")  # fmt: skip
     columns = list(zip(*rows, strict=True)) or [()] * 6
     kinds: tuple[Any, ...] = (np.int64, np.int64, np.float64, np.int64, np.float64, np.int64)

@@ -1,4 +1,5 @@
-"""A subject's records cut into runs of the solver: at every reset and at every steady state, which forget what was before.
+"""A subject's records cut into runs of the solver: at every reset and at every steady state, which forget what was
+before.
 
 Between cuts covariates are constant by segment, doses follow each other, and samples are taken.
 """
@@ -41,7 +42,8 @@ class Piece:
 def pieces(subject: Subject, covariates: Floats, at_end: bool, run_in: int) -> list[Piece]:
     """The runs of a subject that hold observations.
 
-    covariates (n_rows, n) : of the subject's rows, occasions' indicators included. at_end : see ``Columns.covariate_at``.
+    covariates (n_rows, n) : of the subject's rows, occasions' indicators included. at_end : see
+    ``Columns.covariate_at``.
     run_in : doses that lead to a steady state.
     """
     n = len(subject.times)

@@ -74,7 +74,8 @@ class Problem:
 
     Attributes
     ----------
-    model : with effects of the occasion written out. structure : the ODE model, its sensitivities those that are solved.
+    model : with effects of the occasion written out. structure : the ODE model, its sensitivities those that are
+    solved.
     effects : names; the first ``n_fixed`` are fixed effects. wrt : effects (numbers) that derivatives are taken for.
     subjects : ids. case_of_run, subject_of_case (n_cases,), log_weight (n_cases,) of the hypotheses.
     run_of_obs, record_of_obs (row of the batch's times), column_of_obs (observable), subject_obs (number of the
@@ -188,6 +189,7 @@ class Problem:
         g = np.zeros((self.n_runs, n_wrt))
         info = None
         if derivatives and n_wrt:
+            p.J[~np.isfinite(p.f)] = 0.0
             np.add.at(g, self.run_of_obs, d_f[:, None] * p.J)
             if information:
                 info = np.zeros((self.n_runs, n_wrt, n_wrt))

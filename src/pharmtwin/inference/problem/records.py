@@ -1,8 +1,8 @@
 """NONMEM-style rows of many subjects, read once: doses, observations, covariates, occasions, and every fault found.
 
-One table, a row a record, times ascending within a subject. Data items as in NM-TRAN: ID TIME EVID AMT RATE II ADDL SS CMT
-MDV DV (upper case or lower); EVID may be missing where AMT tells. ``Columns`` says what else means what: which column
-tells the output of an observation, the occasion, the limit of quantification.
+One table, a row a record, times ascending within a subject. Data items as in NM-TRAN: ID TIME EVID AMT RATE II ADDL SS
+CMT MDV DV (upper case or lower); EVID may be missing where AMT tells. ``Columns`` says what else means what: which
+column tells the output of an observation, the occasion, the limit of quantification.
 """
 
 from __future__ import annotations
@@ -164,8 +164,10 @@ class _Reader:
                          "add the column, or name the one that holds it")  # fmt: skip
         for value, output in c.outputs.items():
             if output not in self.output_index:
-                self.say("error", "output", 0, c.output, value, f"stands for {output!r}, which the model does not declare",
-                         "its rows would be compared with nothing", f"declare it, or use {sorted(self.output_index)}")  # fmt: skip
+                self.say("error", "output", 0, c.output, value,
+                         f"stands for {output!r}, which is no output of the model",
+                         "its rows would be compared with nothing",
+                         f"declare it, or use {sorted(self.output_index)}")  # fmt: skip
         if c.blq not in limits.METHODS:
             self.say("error", "blq", 0, "", c.blq, "is no method for values below the limit", "they cannot be read",
                      f"use one of {', '.join(limits.METHODS)}")  # fmt: skip
@@ -180,8 +182,8 @@ class _Reader:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            self.say("error", "number", row, column, "" if empty else cell, "is no finite number", "the row cannot be read",
-                     "write a number")  # fmt: skip
+            self.say("error", "number", row, column, "" if empty else cell, "is no finite number",
+                     "the row cannot be read", "write a number")  # fmt: skip
             return math.nan
         return number
 
@@ -211,9 +213,11 @@ class _Reader:
                 doses.append(self._dose(cells, k, row, time, amount))
             elif evid == 0 and self._number(cells, "MDV", 0.0, row) == 0:
                 observed.append((k, row, cells))
-        if observed and doses and max(times[k] for k, _, _ in observed) < min(d.time for d in doses if d is not None):
+        given = [d for d in doses if d is not None]
+        if observed and given and max(times[k] for k, _, _ in observed) < min(d.time for d in given):
             first = observed[-1]
-            self.say("warning", "dose_after", first[1], "TIME", first[2]["TIME"], "every sample lies before the first dose",
+            self.say("warning", "dose_after", first[1], "TIME", first[2]["TIME"],
+                     "every sample lies before the first dose",
                      "such samples say nothing about the drug", "check the times of doses and samples")  # fmt: skip
         elif observed and not doses:
             self.say("warning", "no_dose", observed[0][1], "AMT", "", "the subject has samples and no dose",
@@ -223,16 +227,16 @@ class _Reader:
         arrays = limits.apply(self, ident, kept)
         return Subject(
             ident, np.array(times, dtype=float), np.array(covariates, dtype=float).reshape(len(rows), -1),
-            np.array(occasions, dtype=np.int64), tuple(resets), tuple(d for d in doses if d is not None), *arrays,
+            np.array(occasions, dtype=np.int64), tuple(resets), tuple(given), *arrays,
         )  # fmt: skip
 
     def _dose(self, cells: Mapping[str, Any], k: int, row: int, time: float, amount: float) -> Dose | None:
-        number = lambda column: self._number(cells, column, 0.0, row)  # noqa: E731
-        rate, ii, addl, ss = number("RATE"), number("II"), number("ADDL"), number("SS")
+        rate, ii, addl, ss = (self._number(cells, column, 0.0, row) for column in ("RATE", "II", "ADDL", "SS"))
         before = len(self._wrong())
-        wrong = lambda column, what, why, fix: self.say(
-            "error", "dose", row, column, cells.get(column, ""), what, why, fix
-        )  # noqa: E731
+
+        def wrong(column: str, what: str, why: str, fix: str) -> None:
+            self.say("error", "dose", row, column, cells.get(column, ""), what, why, fix)
+
         state = self._state(cells, row)
         if not amount > 0:
             wrong("AMT", "is not greater than 0", "the row gives nothing", "write the amount")
@@ -281,8 +285,9 @@ class _Reader:
             text = str(cells[c.output]).strip()
             text = text[:-2] if text.endswith(".0") else text
             if text not in c.outputs:
-                self.say("error", "output", row, c.output, text, "is no declared output", "the sample cannot be compared with "
-                         "anything", f"declare it (columns: outputs); declared are {', '.join(c.outputs) or 'none'}")  # fmt: skip
+                self.say("error", "output", row, c.output, text, "is no declared output",
+                         "the sample cannot be compared with anything",
+                         f"declare it (columns: outputs); declared: {', '.join(c.outputs) or 'none'}")  # fmt: skip
                 return None
             output = self.output_index[c.outputs[text]]
         flag = self._number(cells, c.censored, 0.0, row) if c.censored else 0.0

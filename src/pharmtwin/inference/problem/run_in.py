@@ -1,7 +1,7 @@
 """How many doses lead to a steady state: as many as it takes, with a margin for subjects slower than the typical one.
 
-A steady state that is set as numbers would hide its dependence on the parameters from the derivatives, so the doses that
-lead to it are given, all of them.
+A steady state that is set as numbers would hide its dependence on the parameters from the derivatives, so the doses
+that lead to it are given, all of them.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _log_difference(a: float, b: float) -> tuple[float, float, float]:
 @njit(cache=True, nogil=True)
 def normal(y: float, code: int, limit: float, f: float, s: float) -> tuple[float, float, float]:
     """Log-likelihood of y ~ Normal(f, s), censored as ``code`` says; derivatives with respect to f and s."""
-    if code == BELOW or code == ABOVE:
+    if code in (BELOW, ABOVE):
         sign = 1.0 if code == BELOW else -1.0
         z = (limit - f) / s
         value, slope = log_phi(sign * z)
@@ -96,7 +96,7 @@ def normal(y: float, code: int, limit: float, f: float, s: float) -> tuple[float
 @njit(cache=True, nogil=True)
 def spread(kind: int, f: float, a: float, b: float) -> tuple[float, float, float, float]:
     """Standard deviation of an observation of prediction f, and its derivatives with respect to f, a and b."""
-    if kind == ADDITIVE or kind == LOGNORMAL:
+    if kind in (ADDITIVE, LOGNORMAL):
         return a, 0.0, 1.0, 0.0
     if kind == PROPORTIONAL:
         size = abs(f)
@@ -147,7 +147,7 @@ def score(
                 kept = OBSERVED
             if kept != OBSERVED:
                 at = math.log(limit[i])
-            known = kept == OBSERVED or kept == TRUNCATED
+            known = kept in (OBSERVED, TRUNCATED)
             ll, slope, slope_s = normal(math.log(y[i]) if known else 0.0, kept, at, math.log(g), a)
             value[i] = ll - (math.log(y[i]) if known else 0.0)
             d_f[i] = slope / g
