@@ -155,3 +155,26 @@ def test_resets_and_steady_states_cut_the_run() -> None:
     assert [(d.time, d.addl) for d in b.doses] == [(-115, 9), (5, 0)]
     assert [p.obs.tolist() for p in (a, b, c)] == [[0], [1], [2]]
     assert np.all(a.obs_times == [2])
+
+
+def test_what_is_measured_must_be_declared() -> None:
+    sections = yaml.safe_load(MODEL)
+    sections["outputs"]["plasma"] |= {"unit": "mg/L", "analyte": "drug"}
+    sections["outputs"]["effect"] |= {"matrix": "urine", "unit": "mg/L", "analyte": "drug"}
+    declared, _ = population_model(sections)
+    columns = Columns(described={"MATRIX": "matrix", "WHAT": "analyte", "UNIT": "unit", "KIND": "unbound"})
+    plain = {"MATRIX": "Plasma", "WHAT": "drug", "UNIT": "ng/mL", "KIND": "total"}
+    rows = [
+        DOSE | plain,
+        plain | {"TIME": 1, "DV": 500},
+        plain | {"TIME": 2, "DV": 2, "MATRIX": "urine", "UNIT": "mg/L"},
+    ]
+    subjects, _ = read_subjects(declared, table(*rows), columns, "rows.csv")
+    assert subjects[0].obs_value.tolist() == [0.5, 2.0] and subjects[0].obs_output.tolist() == [0, 1]
+    for change, words in (
+        ({"MATRIX": "saliva"}, "saliva, drug, total"), ({"KIND": "unbound"}, "is no declared output"),
+        ({"WHAT": "metabolite"}, "declared are plasma: plasma, drug, total"), ({"UNIT": "furlong"}, "cannot be converted"),
+    ):  # fmt: skip
+        with pytest.raises(DataError) as caught:
+            read_subjects(declared, table(rows[0], rows[1] | change), columns, "rows.csv")
+        assert words in str(caught.value) and "rows.csv:3" in str(caught.value)

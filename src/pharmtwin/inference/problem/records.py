@@ -17,10 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.findings import Finding
-from pharmtwin.inference.models.description import PopulationModel
+from pharmtwin.inference.models.description import Output, PopulationModel
 from pharmtwin.inference.problem import limits
+from pharmtwin.units import UnitError, convert
 
 Floats = NDArray[np.float64]
+#: unit by way of which concentrations are converted
+COMMON = "ng/mL"
+#: what a row may state of an observation, beside its value
+DESCRIBED = ("matrix", "analyte", "site", "unbound", "unit")
 ITEMS = ("TIME", "EVID", "AMT", "RATE", "II", "ADDL", "SS", "CMT", "MDV", "DV")
 
 
@@ -32,8 +37,12 @@ class Columns:
     ----------
     output : column whose value names the output of an observation (DVID, CMT ...); "" where there is one output.
     outputs : value of that column -> name of the output; what is not declared here is an error.
+    described : column -> what of the output it states (matrix, analyte, site, unbound, unit). An observation is of the
+        output that is declared so; where ``output`` tells it already, the statements must agree. Units of concentration
+        are converted to the output's own.
     states : value of CMT on a dose -> state; default: 1-based number, or the state's name.
-    occasion : column that tells the occasion; "" where there is none.
+    value : column of the observed values. occasion : column that tells the occasion; "" where there is none.
+    occasions : its values in the order of the occasions; default that of their first rows, by subject.
     lloq : limit of quantification, by output, in the data's unit. limit_column : the same by row.
     censored : column that is 1 where the value lies below the limit (-1: above); else values below the limit are.
     blq : method, M1 to M7 (Beal 2001).
@@ -43,8 +52,11 @@ class Columns:
 
     output: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    described: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=dict)
+    value: str = "DV"
     occasion: str = ""
+    occasions: Sequence[object] = ()
     lloq: Mapping[str, float] = field(default_factory=dict)
     limit_column: str = ""
     censored: str = ""
@@ -150,12 +162,16 @@ class _Reader:
 
     def _required(self, data: pd.DataFrame) -> None:
         c = self.columns
-        needed = ["ID", "TIME", "DV", *self.model.covariates]
-        needed += [x for x in (c.output, c.occasion, c.limit_column, c.censored) if x]
+        needed = ["ID", "TIME", c.value, *self.model.covariates]
+        needed += [x for x in (c.output, c.occasion, c.limit_column, c.censored, *c.described) if x]
+        for column, attribute in c.described.items():
+            if attribute not in DESCRIBED:
+                self.say("error", "described", 0, column, attribute, "is nothing that an output declares",
+                         "the column could not be checked", f"use one of {', '.join(DESCRIBED)}")  # fmt: skip
         if self.model.of_occasion and not c.occasion:
             self.say("error", "occasion", 0, "", "", "no column tells the occasion", "effects of the occasion need it",
                      "name the column (columns: occasion)")  # fmt: skip
-        if len(self.model.outputs) > 1 and not c.output:
+        if len(self.model.outputs) > 1 and not c.output and not c.described:
             self.say("error", "output", 0, "", "", "no column tells which output an observation is of",
                      "the model has several", "name the column and its values (columns: output, outputs)")  # fmt: skip
         for column in needed:
@@ -190,7 +206,7 @@ class _Reader:
     def _subject(self, ident: str, own: pd.DataFrame) -> Subject:
         c, rows = self.columns, [{str(k): v for k, v in r.items()} for r in own.to_dict("records")]
         times, covariates, occasions, resets, doses, observed = [], [], [], [], [], []
-        seen: dict[str, int] = {}
+        seen = {_label(value): k for k, value in enumerate(c.occasions)}
         before = -math.inf
         for k, cells in enumerate(rows):
             row = int(cells["_row"])
@@ -202,7 +218,11 @@ class _Reader:
             times.append(time)
             covariates.append([self._number(cells, n, None, row) for n in self.model.covariates])
             if c.occasion:
-                occasions.append(seen.setdefault(str(cells[c.occasion]), len(seen)))
+                label = _label(cells[c.occasion])
+                if c.occasions and label not in seen:
+                    self.say("error", "occasion", row, c.occasion, label, "is no declared occasion", "it has no effects",
+                             f"declare it (columns: occasions); declared are {', '.join(seen)}")  # fmt: skip
+                occasions.append(seen.setdefault(label, len(seen)))
             else:
                 occasions.append(0)
             amount = self._number(cells, "AMT", 0.0, row)
@@ -282,18 +302,61 @@ class _Reader:
     def _observation(self, k: int, row: int, cells: Mapping[str, Any]) -> limits.Read | None:
         c, output = self.columns, 0
         if c.output:
-            text = str(cells[c.output]).strip()
-            text = text[:-2] if text.endswith(".0") else text
+            text = _label(cells[c.output])
             if text not in c.outputs:
                 self.say("error", "output", row, c.output, text, "is no declared output",
                          "the sample cannot be compared with anything",
                          f"declare it (columns: outputs); declared: {', '.join(c.outputs) or 'none'}")  # fmt: skip
                 return None
             output = self.output_index[c.outputs[text]]
+        found = self._described(cells, row, output if c.output else -1)
+        if found is None:
+            return None
+        output, factor = found
         flag = self._number(cells, c.censored, 0.0, row) if c.censored else 0.0
         name = self.model.outputs[output].name
         limit = c.lloq.get(name, math.nan)
         if c.limit_column:
             limit = self._number(cells, c.limit_column, limit if math.isfinite(limit) else 0.0, row)
-        value = self._number(cells, "DV", limit if flag and math.isfinite(limit) else None, row)
-        return limits.Read(k, row, output, value, limit, int(flag))
+        value = self._number(cells, c.value, limit if flag and math.isfinite(limit) else None, row)
+        return limits.Read(k, row, output, value * factor, limit * factor, int(flag))
+
+    def _described(self, cells: Mapping[str, Any], row: int, known: int) -> tuple[int, float] | None:
+        """The output that a row's statements fit, and the factor from its unit; None and a finding if there is none."""
+        stated = {a: str(cells[c]).strip() for c, a in self.columns.described.items()}
+        wanted = {a: v.casefold() for a, v in stated.items() if a != "unit"}
+        candidates = [known] if known >= 0 else range(len(self.model.outputs))
+        fitting = [k for k in candidates if all(_said(self.model.outputs[k], a) == v for a, v in wanted.items())]
+        if len(fitting) != 1:
+            declared = "; ".join(
+                f"{o.name}: " + ", ".join(_said(o, a) or "nothing" for a in wanted) for o in self.model.outputs
+            )
+            columns = {a: c for c, a in self.columns.described.items()}
+            self.say("error", "output", row, columns[next(iter(wanted), "unit")], ", ".join(wanted.values()),
+                     "is no declared output" if not fitting else "fits several outputs",
+                     "the sample cannot be compared with anything", f"declare it; declared are {declared}")  # fmt: skip
+            return None
+        unit, own = stated.get("unit", ""), self.model.outputs[fitting[0]].unit
+        if not unit or unit == own:
+            return fitting[0], 1.0
+        try:
+            return fitting[0], convert(1.0, "concentration", unit, COMMON) / convert(1.0, "concentration", own, COMMON)
+        except UnitError:
+            column = next(c for c, a in self.columns.described.items() if a == "unit")
+            self.say("error", "unit", row, column, unit, f"cannot be converted to {own or 'no unit'}",
+                     "the value would be wrong by a factor", "write the value in the unit of the output")  # fmt: skip
+            return None
+
+
+def _said(output: Output, attribute: str) -> str:
+    """What an output declares of an attribute, as a row would say it."""
+    value = getattr(output, attribute)
+    if attribute == "unbound":
+        return "unbound" if value else "total"
+    return str(value).casefold()
+
+
+def _label(cell: object) -> str:
+    """A cell that is a name: 1 and 1.0 are the same."""
+    text = str(cell).strip()
+    return text[:-2] if text.endswith(".0") else text
