@@ -173,7 +173,8 @@ def test_what_is_measured_must_be_declared() -> None:
     assert subjects[0].obs_value.tolist() == [0.5, 2.0] and subjects[0].obs_output.tolist() == [0, 1]
     for change, words in (
         ({"MATRIX": "saliva"}, "saliva, drug, total"), ({"KIND": "unbound"}, "is no declared output"),
-        ({"WHAT": "metabolite"}, "declared are plasma: plasma, drug, total"), ({"UNIT": "furlong"}, "cannot be converted"),
+        ({"WHAT": "metabolite"}, "declared are plasma: plasma, drug, total"),
+        ({"UNIT": "furlong"}, "cannot be converted"),
     ):  # fmt: skip
         with pytest.raises(DataError) as caught:
             read_subjects(declared, table(rows[0], rows[1] | change), columns, "rows.csv")

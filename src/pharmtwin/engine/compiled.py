@@ -41,7 +41,7 @@ class Compiled:
     def scratch(self, tangents: bool) -> int:
         """Doubles of scratch memory that one thread of ``solve_entry`` needs (as its ``memory_size``)."""
         g = self.generated
-        rows = (22 * g.n if tangents else 0) + g.n_o
+        rows = (23 * g.n if tangents else 0) + g.n_o
         return 24 * g.n + 1 + g.n_q + 3 * g.n_lu + rows * g.width
 
 

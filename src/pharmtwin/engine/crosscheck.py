@@ -42,6 +42,8 @@ def subset(batch: Batch, runs: Sequence[int]) -> Batch:
         rec_ev=take(batch.rec_ev, batch.t_0),
         r0=batch.r0[list(runs)],
         differentiable=batch.differentiable,
+        ev_dt=take(batch.ev_dt, batch.ev_0) if len(batch.ev_dt) else batch.ev_dt,
+        ev_da=take(batch.ev_da, batch.ev_0) if len(batch.ev_da) else batch.ev_da,
     )
 
 

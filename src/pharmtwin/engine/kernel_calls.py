@@ -106,6 +106,43 @@ def apply_event(kind, state, amount, y, r):
 
 
 @njit(**JIT)
+def apply_moving_event(table, q, kind, state, amount, y, r, dt, da, S, RS, rates):
+    """An event whose time and amount depend on theta: dt and da (n_t,) are their derivatives.
+
+    S (n rows) are the tangents of the states and go from just before to just after the event, RS (n rows)
+    those of the input rates. An event that comes later by dt leaves the old flow to run for dt and takes
+    the new one away for as long: S gains (f before - f after) dt. ``rates`` is scratch (2 n).
+    """
+    n, w, nt = table[N], table[WIDTH], table[N_T]
+    before, after = rates[0:n], rates[n : 2 * n]
+    moves = False
+    for m in range(nt):
+        if dt[m] != 0.0:
+            moves = True
+    if moves:
+        call3(table, RHS, at(y, 0), at(q, 0), at(before, 0))
+        for k in range(n):
+            before[k] += r[k]
+    apply_event(kind, state, amount, y, r)
+    if moves:
+        call3(table, RHS, at(y, 0), at(q, 0), at(after, 0))
+        for k in range(n):
+            after[k] += r[k]
+            for m in range(nt):
+                S[k * w + m] += (before[k] - after[k]) * dt[m]
+    for m in range(nt):
+        k = state * w + m
+        if kind == 0:
+            S[k] += da[m]
+        elif kind == 1:
+            RS[k] += da[m]
+        elif kind == 2:  # whatever the state was before, it is the amount at the event and flows on from there
+            S[k] = da[m] - after[state] * dt[m] if moves else da[m]
+        else:
+            RS[k] = da[m]
+
+
+@njit(**JIT)
 def scratch(memory, used, size):
     """The next ``size`` doubles of the caller's scratch memory, and how much is used after them."""
     return memory[used : used + size], used + size

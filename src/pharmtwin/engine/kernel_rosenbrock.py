@@ -4,11 +4,12 @@ Method: Steinebach 2023, BIT Numer Math 63:27, doi 10.1007/s10543-023-00967-x: 8
 stiffly accurate, L-stable, dense output of order 4. Written in the k-transformed form of
 Hairer & Wanner 1996, Solving ODEs II, section IV.7: (I/(gamma h) - J) K_i = f(Y_i) + sum_j C_ij/h K_j.
 Tangents differentiate that recursion at frozen steps: (I/(gamma h) - J) K'_i = J(Y_i) Y'_i +
-df/dtheta(Y_i) + sum_j C_ij/h K'_j + (d2f/dy2 S + d2f/dy dtheta) K_i.
+df/dtheta(Y_i) + r' + sum_j C_ij/h K'_j + (d2f/dy2 S + d2f/dy dtheta) K_i; at events see ``apply_moving_event``.
 
 Compiled once a machine, see ``engine.kernels``. Arrays of one run:
     P (n_seg, n_p) parameters by segment; seg_t (n_seg,) start of each, seg_t[0] = start of the run.
-    ev_t, ev_state, ev_amount, ev_kind: events in order (see ``apply_event``).
+    ev_t, ev_state, ev_amount, ev_kind: events in order (see ``apply_event``); ev_dt, ev_da (n_ev or 0, n_t):
+    derivatives of their times and amounts.
     times (n_t,) sorted output times; rec_ev (n_t,) events that come before each record.
 """
 
@@ -51,6 +52,7 @@ from pharmtwin.engine.kernel_calls import (
     WIDTH,
     N,
     apply_event,
+    apply_moving_event,
     at,
     bad_parameter,
     call2,
@@ -94,8 +96,8 @@ def step(table, n, y, q, r, M, h, W, K, YS, yn):
 
 
 @njit(**JIT)
-def step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt):
-    """Tangents of a step already taken: S (n rows) to SN."""
+def step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt, forced, RS):
+    """Tangents of a step already taken: S (n rows) to SN; RS those of the input rates, if ``forced``."""
     hi = 1.0 / h
     nw = n * w
     for i in range(STAGES):
@@ -103,6 +105,9 @@ def step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt):
         call3(table, JACOBIAN, at(YS, i * n), at(q, 0), at(Jt, 0))
         call3(table, TIMES_ROWS, at(Jt, 0), at(YT, i * nw), at(KT, i * nw))
         call3(table, RHS_DP, at(YS, i * n), at(q, 0), at(KT, i * nw))
+        if forced:
+            for k in range(nw):
+                KT[i * nw + k] += RS[k]
         call5(table, CURVATURE, at(y, 0), at(q, 0), at(K, i * n), at(S, 0), at(KT, i * nw))
         add_history(i, nw, hi, KT)
         call2(table, SOLVE_ROWS, at(M, 0), at(KT, i * nw))
@@ -148,7 +153,7 @@ def record(table, y, q, S, tangents, out, out_s, row):
 
 @njit(**JIT)
 def solve_run(
-    table, P, seg_t, ev_t, ev_state, ev_amount, ev_kind, times, rec_ev, y, r,
+    table, P, seg_t, ev_t, ev_state, ev_amount, ev_kind, ev_dt, ev_da, times, rec_ev, y, r,
     rtol, atol, max_steps, tangents, out, out_s, stat, work,
 ):  # fmt: skip
     """Integrate one run to its last output time; ``y`` and the input rates ``r`` go from start to end.
@@ -158,12 +163,14 @@ def solve_run(
     """
     n, w = table[N], table[WIDTH]
     nw = n * w if tangents else 0
-    q, W, K, YS, yn, yi, z, M, J, Jt, D, S, SN, SI, DT, YT, KT, row = work
+    moving = tangents and ev_dt.shape[0] > 0
+    q, W, K, YS, yn, yi, z, M, J, Jt, D, S, SN, SI, DT, YT, KT, RS, row = work
     diagonal = carray(integers_at(table[DIAGONAL]), (n,))
     seen = carray(integers_at(table[SEEN]), (table[N_SEEN],))
     for k in range(nw):
         S[k] = 0.0
         SI[k] = 0.0
+        RS[k] = 0.0
     for k in range(n):
         yi[k] = 0.0
     n_t, n_ev, n_seg = times.shape[0], ev_t.shape[0], seg_t.shape[0]
@@ -191,10 +198,14 @@ def solve_run(
             i_seg += 1
             call2(table, PREPARE, at(P, i_seg * P.shape[1]), at(q, 0))
         while i_ev < n_ev and ev_t[i_ev] <= t:
-            apply_event(ev_kind[i_ev], ev_state[i_ev], ev_amount[i_ev], y, r)
-            if tangents and ev_kind[i_ev] == 2:  # a state that is set no longer depends on anything
-                for m in range(w):
-                    S[ev_state[i_ev] * w + m] = 0.0
+            kind, state, amount = ev_kind[i_ev], ev_state[i_ev], ev_amount[i_ev]
+            if moving:  # between steps K is free: scratch
+                apply_moving_event(table, q, kind, state, amount, y, r, ev_dt[i_ev], ev_da[i_ev], S, RS, K)
+            else:
+                apply_event(kind, state, amount, y, r)
+                if tangents and kind == 2:  # a state that is set no longer depends on anything
+                    for m in range(w):
+                        S[state * w + m] = 0.0
             i_ev += 1
             while i_out < n_t and times[i_out] <= t and rec_ev[i_out] <= i_ev:
                 record(table, y, q, S, tangents, out[i_out], out_s[i_out], row)
@@ -236,7 +247,7 @@ def solve_run(
                     stat[0], stat[1], stat[2], stat[3], stat[4] = n_steps, n_rejected, t, h, worst_of(z)
                     return STEP_TOO_SMALL if err == err else NOT_FINITE
             if tangents:
-                step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt)
+                step_tangent(table, n, w, y, S, q, M, h, K, YS, KT, YT, SN, Jt, moving, RS)
             if first:
                 h_first = h
                 first = False
@@ -269,23 +280,24 @@ def solve_run(
 @njit(**JIT)
 def memory_size(n, n_q, n_lu, n_o, w, tangents):
     """Doubles of scratch memory that a thread needs (as ``Compiled.scratch``)."""
-    rows = (22 * n if tangents else 0) + n_o
+    rows = (23 * n if tangents else 0) + n_o
     return 24 * n + 1 + n_q + 3 * n_lu + rows * w
 
 
 @cfunc(
     types.void(
-        INTS, FLOATS, I64, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, I64, INTS, FLOATS, INTS, I64, INTS, FLOATS, FLOATS,
-        I64, I64, types.float64, FLOATS, I64, I64, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, INTS, FLOATS,
+        INTS, FLOATS, I64, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, I64, INTS, FLOATS, FLOATS, I64, FLOATS, INTS, I64,
+        INTS, FLOATS, FLOATS, I64, I64, types.float64, FLOATS, I64, I64, FLOATS, FLOATS, FLOATS, FLOATS, FLOATS, INTS,
+        FLOATS,
     ),
     nopython=True,
 )  # fmt: skip
 def solve_entry(
-    table_, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_, times_, rec_ev_, n_t,
-    t_0_, y0_, r0_, first_run, last_run, rtol, atol_, max_steps, tangents, out_, out_s_, y_end_, r_end_, stat_, flag_,
-    memory_,
+    table_, P_, n_P, seg_t_, seg_0_, ev_t_, ev_state_, ev_amount_, ev_kind_, n_ev, ev_0_, ev_dt_, ev_da_, n_moving,
+    times_, rec_ev_, n_t, t_0_, y0_, r0_, first_run, last_run, rtol, atol_, max_steps, tangents, out_, out_s_, y_end_,
+    r_end_, stat_, flag_, memory_,
 ):  # fmt: skip
-    """Runs ``first_run`` to ``last_run`` of a batch; all arrays are those of ``engine.run.Batch``."""
+    """Runs ``first_run`` to ``last_run`` of a batch (``engine.run.Batch``); ev_dt and ev_da have n_moving rows."""
     table = carray(table_, (TABLE,))
     n, w, n_o, nt = table[N], table[WIDTH], table[N_O], table[N_T]
     wt = w if tangents else 0
@@ -297,6 +309,7 @@ def solve_entry(
         n_t, t_0_, y0_, r0_, out_, y_end_, r_end_, stat_, flag_,
     )  # fmt: skip
     out_s = carray(out_s_, (n_t, n_o, nt))
+    ev_dt, ev_da = carray(ev_dt_, (n_moving, nt)), carray(ev_da_, (n_moving, nt))
     atol = carray(atol_, (n,))
     nw, n_lu, u = n * wt, table[N_LU], 0
     memory = carray(memory_, (memory_size(n, table[N_Q], n_lu, n_o, w, tangents),))
@@ -318,8 +331,9 @@ def solve_entry(
     DT, u = scratch(memory, u, 3 * nw)
     YT, u = scratch(memory, u, STAGES * nw)
     KT, u = scratch(memory, u, STAGES * nw)
+    RS, u = scratch(memory, u, nw)
     row, u = scratch(memory, u, n_o * w)
-    work = (q, W, K, YS, yn, yi, z, M, J, Jt, D, S, SN, SI, DT, YT, KT, row)
+    work = (q, W, K, YS, yn, yi, z, M, J, Jt, D, S, SN, SI, DT, YT, KT, RS, row)
     for k in range(first_run, last_run):
         a, b = seg_0[k], seg_0[k + 1]
         c, d = ev_0[k], ev_0[k + 1]
@@ -327,8 +341,8 @@ def solve_entry(
         copy_row(n, y0[k], y)
         copy_row(n, r0[k], r)
         flag[k] = solve_run(
-            table, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d], ev_kind[c:d], times[e:f],
-            rec_ev[e:f], y, r, rtol, atol, max_steps, tangents != 0, out[e:f],
+            table, P[a:b], seg_t[a:b], ev_t[c:d], ev_state[c:d], ev_amount[c:d], ev_kind[c:d], ev_dt[c:d], ev_da[c:d],
+            times[e:f], rec_ev[e:f], y, r, rtol, atol, max_steps, tangents != 0, out[e:f],
             out_s[e:f] if tangents else out_s[0 : f - e], stat[k], work,
         )  # fmt: skip
         copy_row(n, y, y_end[k])

@@ -13,10 +13,14 @@ import ast
 import ctypes
 import hashlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pharmtwin.engine import native
 from pharmtwin.engine.native import cache_folder
@@ -29,6 +33,7 @@ if TYPE_CHECKING:  # read as text, never imported: named here so that code diges
     import pharmtwin.engine.kernel_rosenbrock
     import pharmtwin.engine.kernel_tape  # noqa: F401
 
+Floats = NDArray[np.float64]
 _KINDS = {
     "i": ctypes.c_int64, "f": ctypes.c_double, "I": ctypes.POINTER(ctypes.c_int64),
     "F": ctypes.POINTER(ctypes.c_double), "v": ctypes.c_void_p,
@@ -114,6 +119,41 @@ def function(name: str, entry: str, signature: str) -> Any:
     """
     kinds: list[Any] = [_KINDS[c] for c in signature]
     return ctypes.CFUNCTYPE(None, *kinds)(kernel(name)[entry])
+
+
+def pointer(array: NDArray[Any]) -> Any:
+    """C pointer to a contiguous array of doubles or 64-bit integers."""
+    kind = ctypes.c_double if array.dtype == np.float64 else ctypes.c_int64
+    if array.dtype not in (np.float64, np.int64) or not array.flags.c_contiguous:
+        raise TypeError(f"the solver needs contiguous double or int64 arrays, not {array.dtype}")
+    return array.ctypes.data_as(ctypes.POINTER(kind))
+
+
+def over_threads(solve: Any, n: int, threads: int) -> None:
+    """Call ``solve(first, last)`` on shares of n runs; each run's result is the same whatever the number."""
+    bounds = np.linspace(0, n, max(1, min(threads, n)) + 1).astype(int)
+    if len(bounds) == 2:
+        solve(0, n)
+        return
+    with ThreadPoolExecutor(len(bounds) - 1) as pool:
+        list(pool.map(solve, bounds[:-1].tolist(), bounds[1:].tolist()))
+
+
+def event_tangents(ev_dt: Floats, ev_da: Floats, n_events: int, n_t: int) -> tuple[Floats, Floats]:
+    """``ev_dt`` and ``ev_da`` of a batch as ``solve_entry`` takes them: (n_events, n_t) both, or (0, n_t) both.
+
+    Raises
+    ------
+    ValueError : one without the other, or a shape that does not fit.
+    """
+    if len(ev_dt) == 0 and len(ev_da) == 0:
+        return np.zeros((0, n_t)), np.zeros((0, n_t))
+    if not ev_dt.shape == ev_da.shape == (n_events, n_t):
+        raise ValueError(
+            f"ev_dt and ev_da have shapes {ev_dt.shape} and {ev_da.shape}; both need {(n_events, n_t)}, "
+            "events by sensitivities"
+        )
+    return np.ascontiguousarray(ev_dt), np.ascontiguousarray(ev_da)
 
 
 def _entries(name: str) -> list[str]:

@@ -8,22 +8,19 @@ final state so that a run can be resumed. Records at the time of a dose are take
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pharmtwin.engine.compiled import compiled
-from pharmtwin.engine.kernels import function
+from pharmtwin.engine.kernels import event_tangents, function, over_threads, pointer
 from pharmtwin.model.description import TIME, Model
 
 #: C signature of ``solve_entry``: i a 64-bit integer, I a pointer to them, f a double, F a pointer
-SOLVE = "IFiFIFIFIiIFIiIFFiifFiiFFFFFIF"
+SOLVE = "IFiFIFIFIiIFFiFIiIFFiifFiiFFFFFIF"
 Floats = NDArray[np.float64]
 MAX_STEPS = 200_000
 REASONS = {
@@ -52,6 +49,9 @@ class Batch:
     order); records at times, taken after rec_ev of the run's events; y0 and r0 (n_runs, n_states) initial
     states and running input rates (mg/h). ``differentiable`` is False where amounts of events depend on
     the parameters (steady states set as numbers): tangents would lack that part.
+
+    ev_dt, ev_da (n_events, n_sensitivities): derivatives of the events' times and amounts with respect to
+    ``model.sensitivities``; without rows (default) events are numbers. Only tangents read them.
     """
 
     P: Floats
@@ -68,6 +68,8 @@ class Batch:
     rec_ev: NDArray[np.int64]
     r0: Floats
     differentiable: bool = True
+    ev_dt: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    ev_da: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def n(self) -> int:
@@ -233,14 +235,6 @@ def pack_events(
     )
 
 
-def pointer(array: NDArray[Any]) -> Any:
-    """C pointer to a contiguous array of doubles or 64-bit integers."""
-    kind = ctypes.c_double if array.dtype == np.float64 else ctypes.c_int64
-    if array.dtype not in (np.float64, np.int64) or not array.flags.c_contiguous:
-        raise TypeError(f"the solver needs contiguous double or int64 arrays, not {array.dtype}")
-    return array.ctypes.data_as(ctypes.POINTER(kind))
-
-
 def empty_result(batch: Batch, n_o: int, n_t: int, tangents: bool, path: str) -> Trajectories:
     """Where a batch is solved into; NaN until it is."""
     n_out, n_s = len(batch.times), batch.y0.shape[1]
@@ -275,30 +269,21 @@ def _rosenbrock(
     entry = function("rosenbrock", "solve_entry", SOLVE)
     result = empty_result(batch, g.n_o, g.n_t, with_tangents, f"rosenbrock, {form}")
     tangents = np.zeros((0, g.n_o, g.n_t)) if result.tangents is None else result.tangents
+    ev_dt, ev_da = event_tangents(batch.ev_dt, batch.ev_da, len(batch.ev_t), g.n_t)
     absolute = absolute_tolerance(model, rtol) if atol is None else np.ascontiguousarray(atol, dtype=float)
     p = pointer
 
     def solve(first: int, last: int) -> None:  # without the interpreter lock
         entry(
             p(code.table), p(batch.P), len(batch.P), p(batch.seg_t), p(batch.seg_0), p(batch.ev_t), p(batch.ev_state),
-            p(batch.ev_amount), p(batch.ev_kind), len(batch.ev_t), p(batch.ev_0), p(batch.times), p(batch.rec_ev),
-            len(batch.times), p(batch.t_0), p(batch.y0), p(batch.r0), first, last, rtol, p(absolute), MAX_STEPS,
-            int(with_tangents), p(result.values), p(tangents), p(result.final_state), p(result.final_rate),
-            p(result.stat), p(result.flag), p(np.empty(code.scratch(with_tangents))),
+            p(batch.ev_amount), p(batch.ev_kind), len(batch.ev_t), p(batch.ev_0), p(ev_dt), p(ev_da), len(ev_dt),
+            p(batch.times), p(batch.rec_ev), len(batch.times), p(batch.t_0), p(batch.y0), p(batch.r0), first, last,
+            rtol, p(absolute), MAX_STEPS, int(with_tangents), p(result.values), p(tangents), p(result.final_state),
+            p(result.final_rate), p(result.stat), p(result.flag), p(np.empty(code.scratch(with_tangents))),
         )  # fmt: skip
 
     over_threads(solve, batch.n, 1 if form == "tape" else threads)
     return blank_failures(result)
-
-
-def over_threads(solve: Any, n: int, threads: int) -> None:
-    """Call ``solve(first, last)`` on shares of n runs; each run's result is the same whatever the number."""
-    bounds = np.linspace(0, n, max(1, min(threads, n)) + 1).astype(int)
-    if len(bounds) == 2:
-        solve(0, n)
-        return
-    with ThreadPoolExecutor(len(bounds) - 1) as pool:
-        list(pool.map(solve, bounds[:-1].tolist(), bounds[1:].tolist()))
 
 
 def simulate(
@@ -341,9 +326,13 @@ def simulate_with_sensitivities(
 ) -> Trajectories:
     """Solve (Rodas5P) with exact tangents of the discrete solution with respect to ``model.sensitivities``.
 
+    Where the batch has ``ev_dt`` and ``ev_da``, tangents jump at an event as those of the exact solution do. Neither
+    tangents of the final state nor of the final rates are returned: a resumed run starts with tangents of zero.
+
     Raises
     ------
-    ValueError : the batch sets steady states as numbers, through which no tangents pass.
+    ValueError : the batch sets steady states as numbers, through which no tangents pass; ``ev_dt`` and ``ev_da`` do
+        not fit the events and sensitivities.
     """
     if not batch.differentiable:
         raise ValueError(

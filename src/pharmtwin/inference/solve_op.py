@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -23,6 +24,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from pharmtwin.engine.compiled import compiled, source_key, symbols
+from pharmtwin.engine.kernels import event_tangents
 from pharmtwin.engine.run import MAX_STEPS, N_STATS, SOLVE, Batch, absolute_tolerance
 from pharmtwin.model.description import Model
 
@@ -45,6 +47,8 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
     table_address = numba.types.ExternalFunction(table, integer())
     base, seg_t, seg_0 = batch.P, batch.seg_t, batch.seg_0
     ev_t, ev_state, ev_amount, ev_kind, ev_0 = batch.ev_t, batch.ev_state, batch.ev_amount, batch.ev_kind, batch.ev_0
+    ev_dt, ev_da = event_tangents(batch.ev_dt, batch.ev_da, len(batch.ev_t), n_tangents)
+    n_moving = len(ev_dt)
     times, t_0, y0, rec_ev, r0 = batch.times, batch.t_0, batch.y0, batch.rec_ev, batch.r0
     atol = absolute_tolerance(model, rtol)
     where = np.array(columns, dtype=np.int64)
@@ -67,6 +71,7 @@ def make_kernel(model: Model, batch: Batch, columns: list[int], observable: int,
         solve_entry(
             table_address(), P.ctypes, P.shape[0], seg_t.ctypes, seg_0.ctypes,
             ev_t.ctypes, ev_state.ctypes, ev_amount.ctypes, ev_kind.ctypes, n_events, ev_0.ctypes,
+            ev_dt.ctypes, ev_da.ctypes, n_moving,
             times.ctypes, rec_ev.ctypes, n_times, t_0.ctypes, y0.ctypes, r0.ctypes, 0, n_runs, rtol, atol.ctypes,
             MAX_STEPS, 1, values.ctypes, tangents.ctypes, final.ctypes, rate.ctypes, stat.ctypes, flag.ctypes,
             scratch.ctypes,
@@ -94,9 +99,12 @@ class SolveOp(Op):
         self.kernel = make_kernel(model, batch, self.columns, model.observable_names.index(observable), rtol)
         self.run_of = np.repeat(np.arange(batch.n), np.diff(batch.t_0))
         self.n_runs = batch.n
+        # code of an older checkout, kept in PyTensor's cache, must never meet a newer solver
+        ours = (Path(__file__).read_bytes(), SOLVE, compiled(model).scratch(tangents=True))
         self.key = _digest(
-            source_key(model), observable, rtol, MAX_STEPS, absolute_tolerance(model, rtol), *vars(batch).values()
-        )
+            source_key(model), *ours, observable, rtol, MAX_STEPS, absolute_tolerance(model, rtol),
+            *vars(batch).values(),
+        )  # fmt: skip
 
     def make_node(self, *inputs: Any) -> Apply:
         """x (n_runs, n_individual) -> values (n_obs,), jacobian (n_obs, n_individual)."""
@@ -131,7 +139,10 @@ def _digest(*parts: Any) -> str:
     """sha256 over everything that is compiled in as a constant: PyTensor's cache key."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+        if isinstance(part, np.ndarray):  # with its shape: an empty array has no bytes
+            digest.update(repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode())
     return digest.hexdigest()
 
 
