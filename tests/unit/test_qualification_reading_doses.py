@@ -13,8 +13,9 @@ from pharmtwin.facts import fact_table
 from pharmtwin.qualification.reading.doses import corrected, corrections, single_dose
 from pharmtwin.qualification.reading.names import told_form
 from pharmtwin.qualification.reading.people import counted_twice, join
-from pharmtwin.qualification.reading.sets import AXIS, _left_out, _points, data_sets, person
-from pharmtwin.qualification.study import Arm, Dosing, Event, Person, Profile
+from pharmtwin.qualification.reading.samples import AXIS, samples
+from pharmtwin.qualification.reading.sets import DataSet, _left_out, data_sets, person
+from pharmtwin.qualification.study import Arm, Dosing, Event, Floats, Person, Profile
 
 ROW = {
     "dataset_id": "x_001", "drug": "digoxin", "analyte": "Digoxin", "osp_name": "Ochs 1978 - 0.5mg - PO - agg. (n=9)",
@@ -95,6 +96,10 @@ def folder(tmp_path: Path, rows: list[dict[str, str]], points: list[tuple[str, s
     return tmp_path
 
 
+def _points(data: DataSet) -> tuple[Floats, Floats, Floats]:
+    return samples(data.points, data.doses, data.row["error_type"])
+
+
 def test_one_person_whose_median_is_there_counts_once(tmp_path: Path) -> None:
     rows = [
         {**ROW, "dataset_id": "a", "osp_name": "Regardh1990.iv_2", "study": "2.0", "n": ""},
@@ -105,22 +110,23 @@ def test_one_person_whose_median_is_there_counts_once(tmp_path: Path) -> None:
 
 
 def test_readings_of_several_people_and_of_an_axis(tmp_path: Path) -> None:
-    several = [("a", t, c) for t, c in (("1", "1000"), ("1", "4000"), ("1.01", "2000"), ("2", "500"), ("2.5", "0.01"))]
+    read = (("1", "1000"), ("1", "4000"), ("1.01", "2000"), ("1.5", "700"), *[("2", "500")] * 3, ("2.5", "0.01"))
+    several = [("a", t, c) for t, c in read]
     curve = [("b", t, c) for t, c in (("1", "1000"), ("1.01", "900"), ("1.04", "800"), ("2", "0.01"))]
     rows = [{**ROW, "dataset_id": "a"}, {**ROW, "dataset_id": "b"}]
     sets = data_sets(folder(tmp_path, rows, several + curve))
     time, level, _ = _points(sets["a"])
-    assert level == pytest.approx([2.0, 0.5]) and time == pytest.approx([1 + 0.01 / 3, 2.0])
+    assert level == pytest.approx([2.0, 0.5]) and time == pytest.approx([1 + 0.01 / 3, 2.0]), "one at 1.5 h"
     _, level, _ = _points(sets["b"])
     assert level == pytest.approx([1.0, 0.9, 0.8, 0.0]) and np.count_nonzero(level) == 3 and AXIS == 1e-4
 
 
 def test_readings_at_about_the_same_hour_are_joined_between_doses(tmp_path: Path) -> None:
-    hours = ("0.5", "0.5", "0.5", "10", "10.9", "11.5", "12", "12.5")
+    hours = ("0.5", "0.5", "0.5", "10", "10.5", "10.9", "11.3", "11.5", "11.6", "12", "12.01", "12.02", "12.5")
     sets = data_sets(folder(tmp_path, [{**ROW, "dataset_id": "a"}], [("a", t, "1000") for t in hours]))
     doses = tuple({**sets["a"].doses[0], "time_h": t} for t in ("0", "12"))
     time, _, _ = _points(replace(sets["a"], doses=doses))
-    assert time == pytest.approx([0.5, 10.45, 11.5, 12.0, 12.5]), "a tenth of 10 h; not over the dose at 12 h"
+    assert time == pytest.approx([0.5, 31.4 / 3, 34.4 / 3, 12.01]), "a tenth of 10 h; not over 12 h; one at 12.5"
 
 
 def test_a_person_in_words(tmp_path: Path) -> None:

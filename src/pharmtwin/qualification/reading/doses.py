@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pharmtwin.facts import fact_table
+from pharmtwin.qualification.reading.samples import end_seen
 from pharmtwin.tables import records
 
 Row = Mapping[str, str]
@@ -52,14 +53,17 @@ def corrected(row: Row, doses: Sequence[Row], changes: Mapping[str, str]) -> tup
     return {**row, **own}, tuple({**d, **theirs} for d in kept)
 
 
-def single_dose(row: Row, points: Sequence[Row], siblings: Sequence[Sequence[Row]]) -> tuple[Row, ...]:
+def single_dose(
+    row: Row, points: Sequence[Row], siblings: Sequence[Sequence[Row]], curves: Sequence[Sequence[Row]] = ()
+) -> tuple[Row, ...]:
     """The one dose that a data set without doses tells in its own words; empty where it does not.
 
     It needs a route, a dose of one number, three samples and the first within an hour. Left out is what is repeated,
     taken with something else, or of patients, by the words of its name; an intravenous dose whose infusion is told
-    neither there nor by the doses of another data set of the study.
+    neither there nor by the doses of another data set of the study. An infusion told by another data set ends before
+    the concentrations of this arm fall (:func:`.samples.end_seen`).
 
-    siblings : doses of the study's other data sets of the same route.
+    siblings : doses of the study's other data sets of the same route. curves : points of all data sets of the arm.
     """
     words = " ".join(row.get(c, "") for c in ("osp_name", "grouping", "food"))
     dose = DOSE.fullmatch(row["dose"].strip())
@@ -70,10 +74,11 @@ def single_dose(row: Row, points: Sequence[Row], siblings: Sequence[Sequence[Row
         return ()
     minutes = 0.0
     if row["route"] == "IV":
-        found = _infusion(words, siblings)
+        own = _told_infusion(words)
+        found = _infusion(siblings) if own is None else own
         if found is None:
             return ()
-        minutes = found
+        minutes = end_seen(curves, found) if own is None else found
     return (
         {
             "dataset_id": row["dataset_id"], "compound": row["drug"].capitalize(), "time_h": "0", "dose": dose[1],
@@ -83,11 +88,14 @@ def single_dose(row: Row, points: Sequence[Row], siblings: Sequence[Sequence[Row
     )  # fmt: skip
 
 
-def _infusion(words: str, siblings: Sequence[Sequence[Row]]) -> float | None:
-    """Minutes of an infusion, from words or, if all agree, from other data sets of the study."""
+def _told_infusion(words: str) -> float | None:
+    """Minutes of an infusion that words tell."""
     if found := INFUSION.search(words):
         return float(found[1]) * (60.0 if found[2].lower() == "h" else 1.0)
-    if BOLUS.search(words):
-        return 0.0
+    return 0.0 if BOLUS.search(words) else None
+
+
+def _infusion(siblings: Sequence[Sequence[Row]]) -> float | None:
+    """Minutes of an infusion if all other data sets of the study agree."""
     told = {float(d["infusion_min"] or 0) for doses in siblings for d in doses if d["application"].startswith("Intra")}
     return told.pop() if len(told) == 1 else None

@@ -35,7 +35,8 @@ from pharmtwin.qualification.reading.names import (
 from pharmtwin.qualification.reading.persons import weight
 from pharmtwin.qualification.reading.ratios import Context, Window, keep_or_leave, number, same_group
 from pharmtwin.qualification.reading.regimen_text import events, window
-from pharmtwin.qualification.reading.sets import APPLICATIONS, FED, Row, stated_dose
+from pharmtwin.qualification.reading.sets import APPLICATIONS, Row, stated_dose
+from pharmtwin.qualification.reading.told import FED
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Person, Ratio
 
 RAW, PREDICTED = "osp_ddi_ratios_raw", "osp_ddi_pred_vs_obs"

@@ -26,7 +26,9 @@ from pharmtwin.qualification.reading.names import (
 )
 from pharmtwin.qualification.reading.people import counted_twice, join
 from pharmtwin.qualification.reading.persons import SEXES, ancestry_of, weight
-from pharmtwin.qualification.study import Arm, Dosing, Event, Floats, LeftOut, Person, Profile
+from pharmtwin.qualification.reading.samples import SLACK, samples
+from pharmtwin.qualification.reading.told import as_labelled, habits, phenotype, stomach
+from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Person, Profile
 
 Row = Mapping[str, str]
 TABLE = "osp_datasets"
@@ -39,18 +41,10 @@ APPLICATIONS = {
     "Intramuscular": "IM",
 }
 PLASMA = ("plasma", "serum")
-FED = re.compile(r"\bfed\b|breakfast|meal", re.I)
 #: what was taken along and no model of ours knows
 BESIDE = re.compile(r"charcoal|grapefruit|antacid|cholestyramine|kaolin", re.I)
-#: coefficient of variation between people that a column of errors is about, to tell its unit
-USUAL_CV = 0.4
 PERSON = re.compile(r"\b([mf]), (\d+) ?kg, (\d+) ?y\b")
 YEAR = re.compile(r"(?:19|20)\d\d")
-#: less than this part of a set's largest concentration is a figure's axis, not a measurement (assays span 4 decades)
-AXIS = 1e-4
-#: times may miss the clock of the doses by this much (h): digitised figures
-SLACK = 0.05
-MINUTE = 1.0 / 60.0
 
 
 def study_key(study: str) -> str:
@@ -99,7 +93,7 @@ class DataSet:
         The source names some data sets after another group than the one it simulates; its individual is right. Of two
         words for the same phenotype (EM and NM) or a coarser one (EM for hmEM) the data set's stays.
         """
-        own, linked = self.row["genotype_or_phenotype"], self.row["genotype_of_linked_individual"]
+        own, linked = phenotype(self.row), self.row["genotype_of_linked_individual"]
         if linked.startswith("AS") and genotypes.score_of(own) != genotypes.score_of(linked):
             return linked
         return own
@@ -107,7 +101,7 @@ class DataSet:
     @property
     def groups(self) -> tuple[str, ...]:
         """All that the group is called."""
-        return tuple(g for g in (self.row["genotype_or_phenotype"], self.group) if g)
+        return tuple(g for g in (phenotype(self.row), self.group) if g)
 
 
 def data_sets(folder: Path) -> dict[str, DataSet]:
@@ -124,12 +118,20 @@ def data_sets(folder: Path) -> dict[str, DataSet]:
     by_study: dict[tuple[str, str, str], list[tuple[Row, ...]]] = {}
     for row, given in fixed:
         by_study.setdefault((row["drug"], row["study"], row["route"]), []).append(given)
+    by_arm: dict[tuple[str, ...], list[tuple[Row, ...]]] = {}
+    for row, _ in fixed:
+        by_arm.setdefault(_arm_key(row), []).append(tuple(points.get(row["dataset_id"], ())))
     out = {}
     for row, given in fixed:
         own = tuple(points.get(row["dataset_id"], ()))
-        told = given or single_dose(row, own, by_study[row["drug"], row["study"], row["route"]])
+        told = given or single_dose(row, own, by_study[row["drug"], row["study"], row["route"]], by_arm[_arm_key(row)])
         out[row["dataset_id"]] = DataSet(row, told, own)
     return out
+
+
+def _arm_key(row: Row) -> tuple[str, ...]:
+    """What data sets of one arm, each of another analyte, have in common."""
+    return tuple(row.get(c, "") for c in ("drug", "study", "grouping", "route", "dose"))
 
 
 def person(data: DataSet, ancestries: Mapping[str, str]) -> Person:
@@ -169,8 +171,24 @@ def arm(
     scale = _stated_over_protocol(data)
     if scale != 1.0 and not rescale:
         raise NotSimulated(f"stated dose {row['dose']!r} is not that of the linked protocol")
-    start = data.first_dose
-    stomach = "fed" if FED.search(row["food"]) else "fasted"
+    full = stomach(row)
+    given = _dosings(data, known, scale, who, full or "fasted")
+    if not full and (full := as_labelled(given)) != "fasted":
+        given = _dosings(data, known, scale, who, full)
+    wanted = {drug for drug, _, _ in dosed(measured(data.analyte).taken_as)}
+    given.sort(key=lambda d: d.drug not in wanted)
+    drugs = list(dict.fromkeys(d.drug for d in given))
+    protein = genotypes.protein_of(row["gene"]) or (main_protein(drugs[0]) if data.group else "")
+    told = {protein: data.group} if protein and data.group else {}
+    mixtures = genes.of(drugs, told, who.ancestry)
+    carried = {p for d in drugs for p in known[d].proteins}
+    smoked = {p: m for p, m in habits(row).items() if p in carried}
+    return Arm(tuple(given), who, {**mixtures, **smoked}, full)
+
+
+def _dosings(data: DataSet, known: Library, scale: float, who: Person, full: str) -> list[Dosing]:
+    """Dosings of a protocol into a stomach that is fed or fasted; raises NotSimulated as :func:`arm`."""
+    row, start = data.row, data.first_dose
     by_way: dict[tuple[str, str, str], list[Event]] = {}
     for d in data.doses:
         route = APPLICATIONS.get(d["application"], row["route"])
@@ -181,15 +199,9 @@ def arm(
     for (compound, route, form), events in by_way.items():
         ordered = tuple(sorted(events, key=lambda e: e.time))
         form = told_form(compound, form, f"{row['osp_name']} {row.get('grouping', '')}")
-        words = form if re.search(r"\bfed\b|\bfasted\b", form, re.I) else f"{form} {stomach}"
+        words = form if re.search(r"\bfed\b|\bfasted\b", form, re.I) else f"{form} {full}"
         given += dosings(compound, route, ordered, known, labelled=False, formulation=words)
-    wanted = {drug for drug, _, _ in dosed(measured(data.analyte).taken_as)}
-    given.sort(key=lambda d: d.drug not in wanted)
-    drugs = list(dict.fromkeys(d.drug for d in given))
-    protein = genotypes.protein_of(row["gene"]) or (main_protein(drugs[0]) if data.group else "")
-    told = {protein: data.group} if protein and data.group else {}
-    mixtures = genes.of(drugs, told, who.ancestry)
-    return Arm(tuple(given), who, mixtures, stomach)
+    return given
 
 
 def profile(data: DataSet, known: Library, genes: Genotypes, ancestries: Mapping[str, str]) -> Profile:
@@ -202,7 +214,7 @@ def profile(data: DataSet, known: Library, genes: Genotypes, ancestries: Mapping
     what = measured(data.analyte)
     told = arm(data, known, genes, ancestries)
     check_compounds(what.compounds, [d.drug for d in told.dosings], known)
-    time, level, sd = _points(data)
+    time, level, sd = samples(data.points, data.doses, row["error_type"])
     if not len(time):
         raise NotSimulated("no concentrations")
     if time[0] < -SLACK:
@@ -266,58 +278,6 @@ def _stated_over_protocol(data: DataSet) -> float:
     if any(math.isclose(stated, total, rel_tol=0.03) for total in (*totals.values(), *labelled.values())):
         return 1.0
     return stated / totals[min(totals)]
-
-
-def _points(data: DataSet) -> tuple[Floats, Floats, Floats]:
-    """Times after the first dose (h), concentrations and their sd (mg/L), ordered by time.
-
-    The column of errors is in one unit or another, a power of 1000 apart: taken is the one whose median coefficient of
-    variation is nearest to 0.4. Geometric errors have no certain scale and are left unknown (nan). A figure read below
-    its axis, or below 1e-4 of the largest concentration, is 0.
-    """
-    start = data.first_dose
-    rows = [
-        (
-            float(p["time_h"]) - start,
-            max(0.0, float(p["conc_ug_per_L"]) / 1e3),
-            float(p["error"]) if p["error"] else math.nan,
-        )
-        for p in data.points
-        if p["conc_ug_per_L"]
-    ]
-    table = np.array(sorted(rows, key=lambda r: r[0]), dtype=np.float64).reshape(-1, 3)
-    time, level, error = table.T
-    if len(level):
-        level = np.where(level < AXIS * level.max(), 0.0, level)
-    known = (level > 0) & (error > 0)
-    hours = np.array(sorted({float(d["time_h"]) - start for d in data.doses}))
-    if (joined := _joined(time, level, hours)) is not None:
-        return joined[0], joined[1], np.full(len(joined[0]), math.nan)
-    if data.row["error_type"].startswith("Geometric") or not known.any():
-        return time, level, np.full(len(time), math.nan)
-    variation = float(np.median(error[known] / level[known]))
-    return time, level, error / 1e3 ** round(math.log(variation / USUAL_CV, 1e3))
-
-
-def _joined(time: Floats, level: Floats, doses: Floats) -> tuple[Floats, Floats] | None:
-    """Readings of several people as geometric means; None if they are one curve (no three within a minute).
-
-    Together are those within a tenth of the time since the last dose (doses : their hours), at least ``SLACK``: people
-    are sampled about, not at, the hours of a protocol. Readings of 0 are left out.
-    """
-    if len(time) < 3 or not (time[2:] - time[:-2] < MINUTE).any():
-        return None
-    time, level = time[level > 0], level[level > 0]
-    groups: list[list[int]] = []
-    for i, hour in enumerate(time):
-        begun = time[groups[-1][0]] if groups else -math.inf
-        last = doses[doses <= begun].max(initial=0.0)
-        if hour - begun < max(SLACK, 0.1 * (begun - last)) and not ((doses > begun) & (doses <= hour)).any():
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    means = np.array([[time[g].mean(), math.exp(np.log(level[g]).mean())] for g in groups])
-    return means[:, 0], means[:, 1]
 
 
 def with_dose_of(target: Arm, source: Arm) -> Arm:
