@@ -177,7 +177,8 @@ def _search(joint: LogJoint, start: Floats) -> tuple[Floats, Floats, NDArray[np.
         return z, value, ~stuck, 0
     step, direction = np.ones(n), np.zeros((n, m))
     iterations = 0
-    for iterations in range(1, MOST + 1):
+    while iterations < MOST:
+        iterations += 1
         new_way = np.flatnonzero(fresh & ~done & ~stuck)
         if len(new_way):
             ahead = np.linalg.solve(B[new_way], g[new_way][:, :, None])[:, :, 0]

@@ -97,7 +97,8 @@ class Output:
     observable : of the structural model.
     error, residuals : a key of :data:`ERRORS` and the names of its parameters.
     where_zero : prediction that the error is scaled by where the model predicts exactly 0 (NONMEM's ``W = F + DEL``);
-        NaN: such an observation is impossible, and is reported.
+        NaN: 0 itself, and
+        an observation is impossible where its error has no additive part.
     matrix, analyte, site : what was measured and where; ``unbound``: free or total concentration; ``unit`` of the data.
     truncated : the error is cut off at 0 (no negative concentration), and the density normalised.
     """

@@ -220,8 +220,8 @@ class _Reader:
             if c.occasion:
                 label = _label(cells[c.occasion])
                 if c.occasions and label not in seen:
-                    self.say("error", "occasion", row, c.occasion, label, "is no declared occasion", "it has no effects",
-                             f"declare it (columns: occasions); declared are {', '.join(seen)}")  # fmt: skip
+                    self.say("error", "occasion", row, c.occasion, label, "is no declared occasion",
+                             "it has no effects", f"declare it (columns: occasions): {', '.join(seen)}")  # fmt: skip
                 occasions.append(seen.setdefault(label, len(seen)))
             else:
                 occasions.append(0)
@@ -319,6 +319,10 @@ class _Reader:
         if c.limit_column:
             limit = self._number(cells, c.limit_column, limit if math.isfinite(limit) else 0.0, row)
         value = self._number(cells, c.value, limit if flag and math.isfinite(limit) else None, row)
+        if value <= 0 and not flag and not limit > 0 and self.model.outputs[output].error == "lognormal":
+            self.say("error", "not_positive", row, c.value, cells[c.value], "is not greater than 0",
+                     "a lognormal error gives it no probability",
+                     "declare the limit of quantification (columns: lloq), or leave the row out")  # fmt: skip
         return limits.Read(k, row, output, value * factor, limit * factor, int(flag))
 
     def _described(self, cells: Mapping[str, Any], row: int, known: int) -> tuple[int, float] | None:

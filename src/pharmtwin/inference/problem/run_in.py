@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pharmtwin.engine.run import Dose as Single
 from pharmtwin.engine.run import pack, simulate
+from pharmtwin.engine.structure import accounts
 from pharmtwin.inference.models.description import PopulationModel
 from pharmtwin.inference.problem.records import Dose, Subject
 from pharmtwin.model.description import Model
@@ -43,6 +44,7 @@ def _needed(structure: Model, base: Floats, dose: Dose, covariates: Floats, colu
     row[columns] = covariates
     target = replace(plain, dose_targets=((*plain.dose_targets, ("run_in", plain.state_names[dose.state]))))
     duration = dose.amount / dose.rate if dose.rate > 0 else 0.0
+    moving = [k for k, n in enumerate(plain.state_names) if n not in accounts(plain)]  # areas grow for ever
     number = 8
     while number <= MOST:
         times = [k * dose.ii for k in range(number + 1)]
@@ -51,7 +53,7 @@ def _needed(structure: Model, base: Floats, dose: Dose, covariates: Floats, colu
         solved = simulate(
             target, pack(target, [row, row], [doses[:-2], doses[:-1]], ends), engine="rosenbrock", rtol=rtol
         )
-        a, b = solved.final_state
+        a, b = solved.final_state[:, moving]
         scale = np.maximum(np.abs(b), 1e-9 * max(dose.amount, 1e-12))
         if not solved.flag.any() and np.max(np.abs(a - b) / scale) < max(STEADY, 10 * rtol):
             return MARGIN * number

@@ -137,6 +137,10 @@ def score(
         information[i] = 0.0
         if not math.isfinite(g):
             continue
+        censored = code[i] == BELOW or code[i] == BETWEEN
+        if g == 0.0 and kind[i] != ADDITIVE and not math.isfinite(zero[i]) and censored:
+            value[i] = 0.0  # nothing there, and the error has no scale: below every limit for sure
+            continue
         if kind[i] == LOGNORMAL:
             if g <= 0.0 or a <= 0.0 or (code[i] == OBSERVED and y[i] <= 0.0):
                 continue
@@ -155,8 +159,10 @@ def score(
             information[i] = 1.0 / (a * g) ** 2 if known else d_f[i] ** 2
             continue
         size = g
-        if g == 0.0 and kind[i] != ADDITIVE:
+        if g == 0.0 and kind[i] != ADDITIVE and math.isfinite(zero[i]):
             size = zero[i]
+        if kind[i] == POWER and size == 0.0:
+            continue
         s, s_f, s_a, s_b = spread(kind[i], size, a, b)
         if g == 0.0 and kind[i] != ADDITIVE:
             s_f = 0.0
