@@ -217,3 +217,15 @@ def test_a_prediction_of_zero_counts_as_the_output_says() -> None:
     sc.score(np.zeros(2), np.array([0.1, 0.1]), whole(0), np.zeros(2), whole(sc.PROPORTIONAL), np.array([[0, -1]] * 2),
              np.array([1.0, np.nan]), np.array([0.2]), v, d, s, i)  # fmt: skip
     assert v[0] == pytest.approx(norm.logpdf(0.1, 0.0, 0.2)) and v[1] == -np.inf
+
+
+def test_occasions_without_effects_of_the_occasion_change_nothing() -> None:
+    model, _ = population_model(yaml.safe_load(BOLUS))
+    rows = [
+        {"ID": 1, "TIME": 0, "EVID": 1, "AMT": 100, "DV": 0, "OCC": 1},
+        {"ID": 1, "TIME": 1, "EVID": 0, "AMT": 0, "DV": 1, "OCC": 2},
+    ]
+    subjects, _ = read_subjects(model, pd.DataFrame(rows), Columns(occasion="OCC"))
+    p = make_problem(model, subjects, rtol=1e-10)
+    assert p.effects == ("TVCL", "TVV", "F0", "eta_CL", "eta_V")
+    assert p.predict(p.rows(p.typical()[:3], np.zeros((1, 2)))).f[0] == pytest.approx(80 / 50 * np.exp(-0.08), rel=1e-8)

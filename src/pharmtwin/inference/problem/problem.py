@@ -305,7 +305,7 @@ class _Packed:
             total = sum(c.weight for c in own)
             if not abs(total - 1.0) < 1e-6 or any(c.weight < 0 for c in own):
                 raise ValueError(f"subject {s.id}: the weights of its components add up to {total:g}, not 1")
-            indicators = np.eye(max(len(occasions), 1))[s.occasions][:, : len(occasions)]
+            indicators = np.eye(max(s.n_occasions, len(occasions), 1))[s.occasions][:, : len(occasions)]
             covariates = np.hstack([s.covariates, indicators])
             run_in = run_in_doses(model, structure, self.base, s, covariates, self.covariate_columns, rtol)
             cut = pieces(s, covariates, at_end, run_in)
