@@ -28,7 +28,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo qualification test lint reference property peers reads bench browser lock update-genes clean python-in-range
+.PHONY: help setup demo qualification test lint reference property peers reads nonmem bench browser lock update-genes clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
@@ -43,6 +43,7 @@ help:
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
 	@echo "make update-genes  gene tables from their open sources: fetched, or below SOURCE=folder (docs/gene-tables.md)"
 	@echo "make reads      adds WhatsHap, for read-backed phasing (paths.alignments)"
+	@echo "make nonmem     adds pharmpy, for NONMEM control streams (pharmtwin import-nonmem; docs/nonmem.md)"
 	@echo "make clean      remove the environment, caches and the results of the demo (other results stay)"
 
 python-in-range:
@@ -115,24 +116,21 @@ browser: setup
 	$(RUN) python scripts/maintenance/screenshot_report.py results/demo/report/index.html results/browser
 	@echo "pictures: results/browser"
 
-peers: setup
-	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes --only-binary :all: -r requirements-peers.lock; \
-	else \
-	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-peers.lock; \
-	fi
+# optional extras, each with its own lock on top of requirements.lock; csscompressor has no wheel
+EXTRA_WHEELS := --only-binary :all: --no-binary csscompressor
 
-reads: setup
+peers reads nonmem: setup
 	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes --only-binary :all: -r requirements-reads.lock; \
+	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes $(EXTRA_WHEELS) -r requirements-$@.lock; \
 	else \
-	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-reads.lock; \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(EXTRA_WHEELS) -r requirements-$@.lock; \
 	fi
 
 lock:
 	uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	uv pip compile requirements-peers.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-peers.lock
 	uv pip compile requirements-reads.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-reads.lock
+	uv pip compile requirements-nonmem.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-nonmem.lock
 	$(MAKE) setup
 	$(RUN) python scripts/maintenance/build_envs.py
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -140,41 +141,34 @@ def _reference_man() -> dict[str, float]:
     return dict(table[table["twin_id"] == "population_M"].set_index("quantity")["value"])
 
 
-def drug(argv: Sequence[str]) -> int:
-    """Check drug files, simulate a dose, draft a file from published tables; 1 on errors."""
-    from pharmtwin.drugs.command import main as run
-
-    return run(argv, _reference_man)
-
-
-def ddi(argv: Sequence[str]) -> int:
-    """Static models of interactions (ICH M12) with the decision table; 1 on errors."""
-    from pharmtwin.ddi.command import main as run
-
-    return run(argv, _reference_man)
-
-
-def fit(argv: Sequence[str]) -> int:
-    """Estimate what the qualification plan names for a drug; 1 if one could not be fitted."""
-    from pharmtwin.qualification.fitting.command import main as run
-
-    return run(argv)
-
-
-def qualify(argv: Sequence[str]) -> int:
-    """Simulate published studies with the drug library, and judge."""
-    from pharmtwin.qualification.command import main as run
-
-    return run(argv)
-
-
-#: commands that read their own arguments
+#: commands that read their own arguments: module, function, words; those that need the reference man get him too
 OWN = {
-    "drug": (drug, "drug files of schema 2: check one, simulate a dose, draft one from published tables"),
-    "ddi": (ddi, "static interaction models of ICH M12 and their decision table"),
-    "fit": (fit, "estimate a drug's values on its building set, as resources/qualification/plan.yaml says"),
-    "qualify": (qualify, "simulate published studies with the drug library: tables and figures of accuracy"),
-}
+    "drug": ("drugs.command", "main",
+             "drug files of schema 2: check one, simulate a dose, draft one from published tables"),
+    "ddi": ("ddi.command", "main", "static interaction models of ICH M12 and their decision table"),
+    "fit": ("qualification.fitting.command", "main",
+            "estimate a drug's values on its building set, as resources/qualification/plan.yaml says"),
+    "qualify": ("qualification.command", "main",
+                "simulate published studies with the drug library: tables and figures of accuracy"),
+    "map": ("inference.nonmem.command", "main",
+            "conditional modes (MAP) of a population model and data; of a folder of models, beside NONMEM's"),
+    "estimate": ("inference.estimation.command", "main",
+                 "maximum likelihood of a population model: FO, FOCE, FOCEI, Laplace, adaptive quadrature"),
+    "twin": ("inference.command", "twin", "one person's posterior from a population model and samples"),
+    "dose": ("inference.command", "dose", "a licensed dose under one person's posterior, and when to sample next"),
+    "import-nonmem": ("inference.nonmem.importing.command", "main",
+                      "a NONMEM control stream as a population model file, and what was not understood"),
+    "import-petab": ("inference.petab.command", "main",
+                     "a PEtab problem as a population model: what was understood, and its log-likelihood"),
+}  # fmt: skip
+NEED_REFERENCE_MAN = ("drug", "ddi")
+
+
+def run_own(name: str, argv: Sequence[str]) -> int:
+    """Run one of :data:`OWN`; heavy modules are imported here."""
+    module, function, _ = OWN[name]
+    run = getattr(importlib.import_module(f"pharmtwin.{module}"), function)
+    return int(run(argv, _reference_man) if name in NEED_REFERENCE_MAN else run(argv))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -235,7 +229,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", required=True, metavar="TSV")
     sub.set_defaults(run=cohort)
 
-    for name, (_, words) in OWN.items():
+    for name, (_, _, words) in OWN.items():
         commands.add_parser(name, help=words)
 
     sub = commands.add_parser("verify", help="hash a run's outputs again; with a second manifest, compare two runs")
@@ -250,7 +244,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         if given and given[0] in OWN:
-            code = OWN[given[0]][0](given[1:])
+            code = run_own(given[0], given[1:])
         else:
             arguments = parser().parse_args(given)
             code = int(arguments.run(arguments))

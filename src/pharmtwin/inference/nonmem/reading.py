@@ -1,0 +1,59 @@
+"""A population model file and a data file, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pharmtwin.findings import Finding
+from pharmtwin.inference.models.description import PopulationModel, PopulationModelError
+from pharmtwin.inference.models.read import read_population_model
+from pharmtwin.inference.problem.records import Columns, Subject, read_subjects
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with its data: ``table`` as read, ``subjects`` and notes (``findings``) of it."""
+
+    model: PopulationModel
+    columns: Columns
+    table: pd.DataFrame
+    subjects: tuple[Subject, ...]
+    findings: tuple[Finding, ...]
+
+
+def read_case(model_path: str | Path, data_path: str | Path) -> Case:
+    """Read both files.
+
+    Raises PopulationModelError, ``records.DataError`` (all that is wrong with the data), FileNotFoundError, ValueError
+    (no table, no subject with an observation).
+    """
+    model, data = read_population_model(model_path)
+    columns = columns_of(data, str(model_path))
+    table = pd.read_csv(data_path)
+    subjects, findings = read_subjects(model, table, columns, str(data_path))
+    seen = [s for s in subjects if len(s.obs_row)]
+    if not seen:
+        raise ValueError(f"{data_path}: no subject has an observation (a row with EVID 0 and MDV 0)")
+    silent = [s.id for s in subjects if not len(s.obs_row)]
+    if silent:
+        findings.append(
+            Finding.create(
+                "map.no_observation", str(data_path), f"subjects {', '.join(silent)} have no observation",
+                "their modes are the typical values", "check EVID and MDV of their rows", severity="warning",
+            )
+        )  # fmt: skip
+    return Case(model, columns, table, tuple(seen), tuple(findings))
+
+
+def columns_of(data: Mapping[str, Any], where: str) -> Columns:
+    """What the columns mean, from the section ``data`` of a model file; raises PopulationModelError on unknown keys."""
+    known = Columns.__dataclass_fields__
+    unknown = [k for k in data if k not in known]
+    if unknown:
+        raise PopulationModelError(f"{where}: section data has unknown keys {unknown}; known are {', '.join(known)}")
+    return Columns(**data)
