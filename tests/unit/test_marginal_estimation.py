@@ -272,7 +272,7 @@ def test_the_command_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "model.yaml").write_text(yaml.safe_dump(mapping(data={"lloc": 3})), encoding="utf-8")
     table(layout(), TIMES).to_csv(tmp_path / "data.csv", index=False)
     assert command.main([str(tmp_path / "model.yaml"), str(tmp_path / "data.csv")]) == 1
-    assert "section data has keys ['lloc']" in capsys.readouterr().err
+    assert "section data has unknown keys ['lloc']" in capsys.readouterr().err
     (tmp_path / "model.yaml").write_text(yaml.safe_dump(mapping()), encoding="utf-8")
     (tmp_path / "data.csv").write_text("ID,TIME\n1,0\n", encoding="utf-8")
     assert command.main([str(tmp_path / "model.yaml"), str(tmp_path / "data.csv")]) == 1

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pharmtwin.inference.models.read import population_model
-from pharmtwin.inference.nonmem.reading import columns_of
+from pharmtwin.inference.problem.case import columns_of
 from pharmtwin.inference.problem.problem import make_problem
 from pharmtwin.inference.problem.records import DataError, read_subjects
 

@@ -15,7 +15,7 @@ import pytest
 from pharmtwin.cli import main
 from pharmtwin.inference.models.description import PopulationModel, PopulationModelError
 from pharmtwin.inference.models.read import population_model, read_population_model
-from pharmtwin.inference.nonmem.reading import columns_of
+from pharmtwin.inference.problem.case import columns_of
 from pharmtwin.inference.problem.problem import make_problem
 from pharmtwin.inference.problem.records import read_subjects
 

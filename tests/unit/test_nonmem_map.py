@@ -19,7 +19,7 @@ from pharmtwin.inference.models.occasions import expand
 from pharmtwin.inference.models.read import population_model, read_population_model
 from pharmtwin.inference.nonmem import stated
 from pharmtwin.inference.nonmem.compare import difference, eta_columns
-from pharmtwin.inference.nonmem.reading import columns_of
+from pharmtwin.inference.problem.case import columns_of
 
 OMEGA, SIGMA, DOSE = 4.0, 0.5, 10.0
 MODEL = {

@@ -15,7 +15,7 @@ from pharmtwin.inference.dose import files
 from pharmtwin.inference.dose.person import covariates_before, planned
 from pharmtwin.inference.models.description import PopulationModel, PopulationModelError
 from pharmtwin.inference.models.read import read_population_model
-from pharmtwin.inference.nonmem.reading import columns_of
+from pharmtwin.inference.problem.case import columns_of
 from pharmtwin.inference.problem.problem import ALONE, Component
 from pharmtwin.inference.problem.records import Columns, DataError, Subject, read_subjects
 

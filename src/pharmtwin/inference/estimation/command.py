@@ -15,23 +15,20 @@ from pharmtwin.inference.estimation.maximise import Estimate, maximise
 from pharmtwin.inference.estimation.objective import EstimationError
 from pharmtwin.inference.estimation.surface import Method
 from pharmtwin.inference.models.description import PopulationModelError
-from pharmtwin.inference.models.read import read_population_model
-from pharmtwin.inference.problem.records import Columns, DataError, read_subjects
+from pharmtwin.inference.problem.case import read_case
+from pharmtwin.inference.problem.records import DataError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Estimate, print, write; 1 if it could not be done or the minimum was not reached."""
     arguments = _parser().parse_args(argv)
     try:
-        model, data = read_population_model(arguments.model)
-        columns = _columns(data, arguments.model)
-        table = pd.read_csv(arguments.data)
-        subjects, findings = read_subjects(model, table, columns, arguments.data)
-        for finding in findings:
+        case = read_case(arguments.model, arguments.data)
+        for finding in case.findings:
             print(finding.message(), file=sys.stderr)
         method = Method(arguments.method, arguments.nodes, arguments.curvature)
         found = maximise(
-            model, subjects, method, covariance=arguments.covariance, covariate_at=columns.covariate_at,
+            case.model, case.subjects, method, covariance=arguments.covariance, covariate_at=case.columns.covariate_at,
             rtol=arguments.rtol, most=arguments.iterations, threads=arguments.threads,
         )  # fmt: skip
     except (
@@ -72,14 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="of the solver (default 1)")
     parser.add_argument("--out", metavar="DIR", help="folder for the tables (.tsv)")
     return parser
-
-
-def _columns(data: dict[str, object], where: str) -> Columns:
-    try:
-        return Columns(**data)  # type: ignore[arg-type]
-    except TypeError:
-        known = ", ".join(Columns.__dataclass_fields__)
-        raise PopulationModelError(f"{where}: section data has keys {sorted(data)}; known are {known}") from None
 
 
 def report(found: Estimate) -> dict[str, pd.DataFrame]:

@@ -16,7 +16,7 @@ from pharmtwin.inference.nonmem import compare as beside
 from pharmtwin.inference.nonmem import study
 from pharmtwin.inference.nonmem.compare import Comparison, lower_than_nonmem, summary
 from pharmtwin.inference.nonmem.estimates import Found, find, individual_parameters
-from pharmtwin.inference.nonmem.reading import Case, read_case
+from pharmtwin.inference.problem.case import Case, read_case
 from pharmtwin.inference.problem.records import DataError
 from pharmtwin.model.description import ModelError
 

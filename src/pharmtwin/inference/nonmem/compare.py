@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pharmtwin.inference.models.description import PopulationModel
 from pharmtwin.inference.models.occasions import effect_of
 from pharmtwin.inference.nonmem.estimates import Found
-from pharmtwin.inference.nonmem.reading import Case
+from pharmtwin.inference.problem.case import Case
 
 Floats = NDArray[np.float64]
 #: what is asked: etas, share SHARE_CLOSE of them within CLOSE, objective (difference), predictions (relative)

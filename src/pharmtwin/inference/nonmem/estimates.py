@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pharmtwin.engine.run import pack_events, simulate
 from pharmtwin.inference.estimation.modes import Modes, conditional_modes
 from pharmtwin.inference.models.description import static_names
-from pharmtwin.inference.nonmem.reading import Case
+from pharmtwin.inference.problem.case import Case
 from pharmtwin.inference.problem.problem import Problem, make_problem
 from pharmtwin.model.description import State
 

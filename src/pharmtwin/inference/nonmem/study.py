@@ -22,7 +22,7 @@ from pharmtwin.inference.models.description import PopulationModelError
 from pharmtwin.inference.nonmem import stated
 from pharmtwin.inference.nonmem.compare import Comparison, compare
 from pharmtwin.inference.nonmem.estimates import Found, find
-from pharmtwin.inference.nonmem.reading import Case, read_case
+from pharmtwin.inference.problem.case import Case, read_case
 from pharmtwin.model.description import ModelError
 
 MODELS = RESOURCES / "population" / "mapbayr_study"

@@ -137,9 +137,10 @@ def score(
         information[i] = 0.0
         if not math.isfinite(g):
             continue
-        censored = code[i] == BELOW or code[i] == BETWEEN
-        if g == 0.0 and kind[i] != ADDITIVE and not math.isfinite(zero[i]) and censored:
-            value[i] = 0.0  # nothing there, and the error has no scale: below every limit for sure
+        own_scale = kind[i] == ADDITIVE or kind[i] == COMBINED or kind[i] == COMBINED_SD
+        if g == 0.0 and not own_scale and not math.isfinite(zero[i]):
+            if code[i] == BELOW or code[i] == BETWEEN:
+                value[i] = 0.0  # nothing there, and the error has no scale: below every limit for sure
             continue
         if kind[i] == LOGNORMAL:
             if g <= 0.0 or a <= 0.0 or (code[i] == OBSERVED and y[i] <= 0.0):

@@ -34,7 +34,8 @@ def read_case(model_path: str | Path, data_path: str | Path) -> Case:
     """
     model, data = read_population_model(model_path)
     columns = columns_of(data, str(model_path))
-    table = pd.read_csv(data_path)
+    # an id stays as it was written: 007 is not 7, 1e5 not 100000
+    table = pd.read_csv(data_path, dtype=dict.fromkeys(("ID", "Id", "id"), str))
     subjects, findings = read_subjects(model, table, columns, str(data_path))
     seen = [s for s in subjects if len(s.obs_row)]
     if not seen:
@@ -43,8 +44,8 @@ def read_case(model_path: str | Path, data_path: str | Path) -> Case:
     if silent:
         findings.append(
             Finding.create(
-                "map.no_observation", str(data_path), f"subjects {', '.join(silent)} have no observation",
-                "their modes are the typical values", "check EVID and MDV of their rows", severity="warning",
+                "records.no_observation", str(data_path), f"subjects {', '.join(silent)} have no observation",
+                "nothing is estimated for them", "check EVID and MDV of their rows", severity="warning",
             )
         )  # fmt: skip
     return Case(model, columns, table, tuple(seen), tuple(findings))
