@@ -40,6 +40,8 @@ ALLOWED = {
 }
 #: the check of the input asks the genome stage's own checks about the VCFs, and the body stage's about the twins
 EXCEPTIONS = {("intake", "genome.reading.checks"), ("intake", "body.checks"), ("intake", "body.people.sizes")}
+#: a PEtab problem becomes a population model: the fit builds on the reader of SBML and PEtab, which knows no stage
+EXCEPTIONS |= {("inference", "exchange")}
 ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report")
 DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib"}
 
