@@ -1,153 +1,140 @@
-"""What a twin's samples taught, and whether they fit: shrinkage, overlap, outliers, conflict with the prior, unit slips."""
+"""What the reader of a twin must know of its samples: impossible ones, slips of units, conflicts, outliers, the fit."""
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import chi2
 
 from pharmtwin.findings import Finding
 from pharmtwin.inference.problem import score as sc
 from pharmtwin.inference.twin.ladder import TwinPosterior
+from pharmtwin.inference.twin.residuals import quantified, residual_sd, standardised
 from pharmtwin.inference.twin.settings import settings
-from pharmtwin.inference.twin.target import TwinTarget
+from pharmtwin.inference.twin.surprise import impossible, slip, surprise
+from pharmtwin.inference.twin.target import Predictive, TwinTarget
 
 Floats = NDArray[np.float64]
-#: factors that a slip of units makes (mg for ug, ug/L for mg/L), and how near to one counts
-SLIPS, NEAR = (1e-6, 1e-3, 1e3, 1e6), 3.0
-N_PRIOR = 1000
 
 
-def learned(target: TwinTarget, posterior: TwinPosterior, rng: np.random.Generator) -> pd.DataFrame:
-    """By effect: mean and sd of prior and posterior, shrinkage (share of the prior's variance that is left, and of its
-    sd), overlap of the two densities (1: nothing was learned).
+class _Notes:
+    """Collects findings on one person's samples."""
 
-    Shrinkage as for random effects in population fits: variance form of Savic & Karlsson 2009, doi 10.1208/s12248-009-9133-0,
-    for one person: the share of the prior's variance that the data did not remove.
-    """
-    prior, _ = target.prior.sample(N_PRIOR * 4, rng)
-    rows = []
-    for k, name in enumerate(posterior.names):
-        a, b = prior[:, k], posterior.v[:, k]
-        before, after = float(a.std(ddof=1)), float(b.std(ddof=1))
-        rows.append(
-            {
-                "effect": name, "prior_mean": float(a.mean()), "prior_sd": before, "mean": float(b.mean()), "sd": after,
-                "variance_left": (after / before) ** 2 if before > 0 else 1.0,
-                "sd_left": after / before if before > 0 else 1.0, "overlap": overlap(a, b),
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
+    def __init__(self, target: TwinTarget, name: str) -> None:
+        self.target, self.name = target, name
+        self.findings: list[Finding] = []
 
-
-def overlap(a: Floats, b: Floats) -> float:
-    """Shared area of two densities, from draws (histogram of common bins, as wide as the broader one asks)."""
-    low, high = min(a.min(), b.min()), max(a.max(), b.max())
-    if not high > low:
-        return 1.0
-    bins = np.linspace(low, high, max(10, int(np.sqrt(len(b)))) + 1)
-    p, q = (np.histogram(x, bins)[0] / len(x) for x in (a, b))
-    return float(np.minimum(p, q).sum())
+    def say(self, rule: str, j: int, what: str, why: str, fix: str, severity: str = "warning") -> None:
+        """One finding more, on sample ``j`` (-1: on all)."""
+        p = self.target.problem
+        row, column, value = 0, "", ""
+        if j >= 0:
+            o = self.target.obs[j]
+            row, column, value = int(p.data[0].file_row[p.subject_obs[o]]), "DV", f"{p.y[o]:g}"
+        self.findings.append(
+            Finding.create(
+                f"twin.{rule}", self.name, what, why, fix, row=row, column=column, value=value, severity=severity
+            )
+        )
 
 
-def residual_sd(target: TwinTarget, f: Floats, sigma: Floats) -> Floats:
-    """Residual standard deviation of predictions f (n, n_obs) with residual parameters sigma (n, n_residuals)."""
-    p = target.problem
-    obs = target.obs_of_case[0]
-    out = np.empty_like(f)
-    for j, o in enumerate(obs):
-        for i in range(len(f)):
-            a = sigma[i, p.where[o, 0]]
-            b = sigma[i, p.where[o, 1]] if p.where[o, 1] >= 0 else 0.0
-            s = sc.spread(p.kind[o], f[i, j], a, b)[0]
-            out[i, j] = s * f[i, j] if p.kind[o] == sc.LOGNORMAL else s
-    return out
+def of_impossible(target: TwinTarget, prior: Predictive, name: str) -> tuple[list[Finding], NDArray[np.bool_]]:
+    """Findings on samples that the model cannot give, and which these are (n_obs,)."""
+    notes, wrong = _Notes(target, name), impossible(target, prior)
+    for j in np.flatnonzero(wrong):
+        if np.nanmax(np.abs(prior.f[:, j])) == 0.0:
+            what, fix = "the model predicts exactly 0 here", "check the doses before it, time and value"
+        else:
+            what, fix = "the model gives this value no probability", "check it, or declare the limit of quantification"
+        notes.say("impossible", int(j), what, "no effects of the person explain it; the fit goes on without it", fix,
+                  "error")  # fmt: skip
+    return notes.findings, wrong
 
 
-def prior_surprise(target: TwinTarget, rng: np.random.Generator) -> Floats:
-    """|npde| of each quantified sample under the prior predictive: decorrelated in the order of the samples.
+def of_prior(target: TwinTarget, prior: Predictive, rng: np.random.Generator, name: str) -> list[Finding]:
+    """Findings before the fit: what the samples are, and how the population's prediction stands to them."""
+    s, notes = settings(), _Notes(target, name)
+    doses = target.problem.data[0].doses
+    times = target.problem.times_of_obs[target.obs]
+    if target.n_obs == 1:
+        notes.say("one_sample", 0, "is the person's only sample",
+                  "it cannot tell several effects apart; where they all act the prior decides",
+                  "see the overlap of prior and posterior; take another sample if it matters", "note")  # fmt: skip
+    given = {d.time + k * d.ii for d in doses for k in range(d.addl + 1)}
+    late = sorted(t for t in given if t > times.max())
+    if late:
+        notes.say("dose_after_sample", -1, f"{len(late)} dose(s) from {late[0]:g} h on come after the last sample",
+                  "no sample tells anything about them", "check times if samples should follow", "note")  # fmt: skip
+    for j in [j for j, t in enumerate(times.tolist()) if t in given]:
+        notes.say("at_dose", j, f"the sample has the time of a dose ({times[j]:g} h)",
+                  "the order of the rows decides whether it was taken before or after",
+                  "check the order, or write the minutes", "note")  # fmt: skip
+    y = target.problem.y[target.obs]
+    with np.errstate(invalid="ignore"):
+        never = quantified(target) & (y <= 0) & ~(prior.f <= 0).any(axis=0)
+    for j in np.flatnonzero(never).tolist():
+        notes.say("not_positive", j, "is not greater than 0, and the model's prediction always is",
+                  "only the residual error can explain it", "declare the limit of quantification")  # fmt: skip
+    score = surprise(target, prior, rng)
+    strange = np.flatnonzero(score > s["surprise"]).tolist()
+    factor = slip(target, prior)
+    if factor != 1.0 and strange:
+        notes.say("unit", int(np.flatnonzero(quantified(target))[0]),
+                  f"the samples are about {factor:g} times what the population's prediction is",
+                  "that is what a slip of units looks like, and the twin would be wrong by as much",
+                  "check the units of samples and doses", "error")  # fmt: skip
+    for j in strange:
+        notes.say("prior_conflict", j, f"the sample is improbable for such a person (|npde| {score[j]:.1f})",
+                  "dose, time or identity of the sample may be wrong, or this person unlike the population",
+                  "check the record; if it is right, treat the twin's forecast with caution")  # fmt: skip
+    return notes.findings
 
-    (n_obs,), NaN for censored ones. Brendel 2006, doi 10.1007/s11095-005-9067-5.
-    """
-    p, obs = target.problem, target.obs_of_case[0]
-    v, sigma = target.prior.sample(N_PRIOR, rng)
-    case = rng.choice(p.n_cases, size=N_PRIOR, p=np.exp(p.log_weight) / np.exp(p.log_weight).sum())
-    f = target.evaluate(v, case).f
-    seen = np.flatnonzero(np.isin(p.code[obs], (sc.OBSERVED, sc.TRUNCATED)))
-    log_scale = bool(np.all(p.y[obs[seen]] > 0) and np.all(np.isin(p.kind[obs[seen]], (sc.LOGNORMAL, sc.PROPORTIONAL))))
-    sd = residual_sd(target, f, sigma)
-    noise = rng.standard_normal(f.shape)
-    if log_scale:  # concentrations that spread over decades are compared as logarithms
-        sim = np.log(np.maximum(f, 1e-300)) + noise * sd / np.maximum(f, 1e-300)
-        y = np.log(p.y[obs])
-    else:
-        sim, y = f + noise * sd, p.y[obs]
-    out = np.full(len(obs), np.nan)
-    good = np.isfinite(sim).all(axis=1)
-    if not len(seen) or good.sum() < 50:
-        return out
-    sim = sim[good][:, seen]
-    centre = sim.mean(axis=0)
-    L = np.linalg.cholesky(np.cov(sim, rowvar=False).reshape(len(seen), -1) + 1e-12 * np.eye(len(seen)))
-    z = np.linalg.solve(L, (sim - centre).T).T
-    own = np.linalg.solve(L, y[seen] - centre)
-    rank = (z < own).mean(axis=0)
-    # beyond all simulated values the normal tail goes on
-    edge = 0.5 / len(z)
-    out[seen] = np.where((rank < edge) | (rank > 1 - edge), np.abs(own), np.abs(ndtri(np.clip(rank, edge, 1 - edge))))
-    return out
 
-
-def findings(target: TwinTarget, posterior: TwinPosterior, rng: np.random.Generator, name: str) -> list[Finding]:
-    """What the reader of a twin must know of its samples: conflict, outliers, slips of unit, a posterior not to trust."""
-    s, p, obs = settings(), target.problem, target.obs_of_case[0]
-    subject = p.data[0]
-    out: list[Finding] = []
-
-    def say(rule: str, j: int, what: str, why: str, fix: str, severity: str = "warning") -> None:
-        row = int(subject.file_row[p.subject_obs[obs[j]]]) if j >= 0 else 0
-        value = f"{p.y[obs[j]]:g}" if j >= 0 else ""
-        out.append(Finding.create(f"twin.{rule}", name, what, why, fix, row=row, column="DV" if j >= 0 else "",
-                                  value=value, severity=severity))  # fmt: skip
-
-    quantified = np.isin(p.code[obs], (sc.OBSERVED, sc.TRUNCATED))
-    prior_v, _ = target.prior.sample(N_PRIOR, rng)
-    prior_f = np.median(target.evaluate(prior_v, np.zeros(N_PRIOR, dtype=np.int64)).f, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where(quantified & (prior_f > 0), p.y[obs] / prior_f, np.nan)
-    if np.isfinite(factor).any():
-        middle = float(np.exp(np.nanmean(np.log(factor[factor > 0])))) if (factor > 0).any() else float("nan")
-        for slip in SLIPS:
-            if np.isfinite(middle) and slip / NEAR < middle < slip * NEAR:
-                say("unit", int(np.flatnonzero(quantified)[0]), f"the samples are about {slip:g} times what the model expects",
-                    "that is what a slip of units looks like, and the twin would be wrong by as much",
-                    "check the units of samples and doses", "error")  # fmt: skip
-    surprise = prior_surprise(target, rng)
-    for j in np.flatnonzero(surprise > s["surprise"]):
-        say("prior_conflict", int(j), f"the sample is improbable for such a person (|npde| {surprise[j]:.1f})",
-            "dose, time or identity of the sample may be wrong, or this person unlike the population",
-            "check the record; if it is right, treat the twin's forecast with caution")  # fmt: skip
-    L = np.linalg.pinv(target.cov)
-    d = posterior.v.mean(axis=0) - target.mean
-    p_value = float(chi2.sf(d @ L @ d, np.linalg.matrix_rank(target.cov)))
-    if p_value < s["conflict"]:
-        say("far_from_prior", -1, f"the person's effects lie far from the population (p = {p_value:.1g})",
-            "either this person is rare, or data and model contradict each other",
-            "check dose history, comedication and samples before using the forecast")  # fmt: skip
-    f = posterior.f
-    sd = residual_sd(target, f, posterior.sigma)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_error = np.isin(p.kind[obs], (sc.LOGNORMAL,))
-        residual = np.where(log_error, (np.log(p.y[obs]) - np.log(f)) / (sd / f), (p.y[obs] - f) / sd).mean(axis=0)
-    for j in np.flatnonzero(quantified & (np.abs(residual) > s["outlier"])):
-        say("outlier", int(j), f"the sample lies {residual[j]:.1f} residual standard deviations from the fitted curve",
-            "one wrong sample pulls the whole twin", "check time and value; samples contradict each other or the model")  # fmt: skip
+def of_fit(target: TwinTarget, posterior: TwinPosterior, name: str) -> list[Finding]:
+    """Findings after the fit: contradictions, outliers, a person far from the population, a posterior not to trust."""
+    s, notes = settings(), _Notes(target, name)
+    solved = np.isfinite(posterior.f).all(axis=1)
+    if solved.any():
+        f, sigma = posterior.f[solved], posterior.sigma[solved]
+        for i, j, size in _contradictions(target, f, sigma, s["same_time"]):
+            if size > s["outlier"]:
+                other = target.problem.y[target.obs[i]]
+                notes.say("contradiction", j, f"and {other:g} are of one time, {size:.1f} standard deviations apart",
+                          "one of them is wrong, and the twin lies between them", "find out which one")  # fmt: skip
+        residual = standardised(target, f, sigma).mean(axis=0)
+        for j in np.flatnonzero(np.abs(residual) > s["outlier"]).tolist():
+            notes.say("outlier", j, f"lies {residual[j]:.1f} residual standard deviations from the fitted curve",
+                      "one wrong sample pulls the whole twin",
+                      "check time and value; samples contradict each other or the model")  # fmt: skip
+    if posterior.distance < s["conflict"]:
+        p = posterior.distance
+        notes.say("far_from_prior", -1, f"the person's effects lie far from the population (p = {p:.1g})",
+                  "either this person is rare, or data and model contradict each other",
+                  "check dose history, comedication and samples before using the forecast")  # fmt: skip
     if not posterior.trusted:
-        say("not_trusted", -1, "no method gave a posterior that passes its own checks: " + "; ".join(posterior.rungs),
-            "intervals and doses from it may be wrong", "look at the samples; do not dose by this twin", "error")  # fmt: skip
+        notes.say("not_trusted", -1, "no method passed its own checks: " + "; ".join(posterior.rungs),
+                  "intervals and doses from it may be wrong", "look at the samples; do not dose by this twin",
+                  "error")  # fmt: skip
     if posterior.failed:
-        say("solver", -1, f"{posterior.failed} of {posterior.solves} solves failed", "such points count as impossible",
-            "look at the effects' ranges")  # fmt: skip
-    return out
+        notes.say("solver", -1, f"{posterior.failed} of {posterior.solves} solves failed",
+                  "such points count as impossible", "look at the effects' ranges")  # fmt: skip
+    return notes.findings
+
+
+def _contradictions(target: TwinTarget, f: Floats, sigma: Floats, near: float) -> list[tuple[int, int, float]]:
+    """Pairs of values of one output and time, and their difference in standard deviations (of values or logarithms)."""
+    p, obs = target.problem, target.obs
+    sd, middle = np.mean(residual_sd(target, f, sigma), axis=0), np.mean(f, axis=0)
+    seen, found = np.flatnonzero(quantified(target)).tolist(), []
+    for i, j in combinations(seen, 2):
+        a, b = obs[i], obs[j]
+        if p.output_of_obs[a] != p.output_of_obs[b] or abs(p.times_of_obs[a] - p.times_of_obs[b]) > near:
+            continue
+        error = float(np.hypot(sd[i], sd[j]))
+        if p.kind[a] == sc.ADDITIVE or min(p.y[a], p.y[b], middle[i]) <= 0:
+            size = abs(p.y[b] - p.y[a]) / error
+        else:
+            size = abs(np.log(p.y[b] / p.y[a])) / (error if p.kind[a] == sc.LOGNORMAL else error / middle[i])
+        found.append((i, j, float(size)))
+    return found

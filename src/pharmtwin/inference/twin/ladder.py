@@ -1,43 +1,62 @@
-"""From prior and samples to a twin's posterior: mode, Laplace, importance sampling, and NUTS where these are not enough.
+"""From prior and samples to a twin's posterior: modes, Laplace, importance sampling, and NUTS where these do not do.
 
-1. For every hypothesis (diplotype) the mode of its log posterior, by quasi-Newton with the exact gradient.
-2. Proposal: a mixture over hypotheses of Student t around each mode with the inverse of the curvature there, heavier in
-   the tails than any normal posterior; hypotheses get draws by their Laplace evidence.
+1. For every hypothesis (diplotype) the modes of its log posterior, by the exact gradient (``laplace``).
+2. Proposal: Student t around each mode with the curvature there, hypotheses by their Laplace evidence, and the prior
+   (``proposal``).
 3. Importance weights against the exact posterior (all draws of the population, all hypotheses), smoothed (PSIS).
-   Pareto k > 0.7: the proposal is moved to the weighted draws and the step repeated; if that does not do, NUTS.
+   Pareto k too large, or too few effective draws: the proposal moves to the weighted draws, and the step is repeated.
+4. NUTS where that does not do, and as a second opinion where the person lies far from the prior.
 
-Every rung's outcome is kept: ``TwinPosterior.rungs`` says what was tried and why it was left.
+Every rung's outcome is kept: ``TwinPosterior.rungs`` says what was tried and why it was left. How long importance
+sampling and NUTS will take is estimated beforehand; what would exceed its cap is not begun, and NUTS ends at its cap.
 """
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
+from scipy.stats import chi2
 
-from pharmtwin.inference.criticism.psis import psis
+from pharmtwin.inference.criticism.psis import pareto_k_limit, psis
 from pharmtwin.inference.estimation.modes import root
-from pharmtwin.inference.twin.prior import TwinPrior
+from pharmtwin.inference.twin import laplace
+from pharmtwin.inference.twin.proposal import Proposal, around
 from pharmtwin.inference.twin.target import TwinTarget
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: solves are timed until they took so long (s), or there were so many; an expectation of so many seconds is told
+ENOUGH, MOST, SLOW = 0.05, 64, 5.0
 
 
 @dataclass(frozen=True)
 class LadderOptions:
-    """How hard the ladder tries; values of ``resources/inference/twin.tsv`` (:func:`pharmtwin.inference.twin.settings`)."""
+    """How hard the ladder tries; values in ``resources/inference/twin.tsv`` (``settings.ladder_options``).
+
+    draws, rounds : of importance sampling. degrees_of_freedom, defensive : of the proposal. least_ess : effective draws
+    asked. keep : equally weighted draws. seconds : cap of importance sampling. nuts_tune, nuts_draws, nuts_accept : a
+    chain's warm-up, draws and target acceptance; nuts_seconds : cap. conflict : probability of a mode as far out as the
+    person's below which NUTS is asked too.
+    """
 
     draws: int
-    degrees_of_freedom: float
-    highest_k: float
     rounds: int
+    degrees_of_freedom: float
+    defensive: float
+    least_ess: float
     keep: int
+    seconds: float
     nuts_tune: int
     nuts_draws: int
-    seconds: float
+    nuts_accept: float
+    nuts_seconds: float
+    conflict: float
 
 
 @dataclass(frozen=True)
@@ -46,11 +65,14 @@ class TwinPosterior:
 
     Attributes
     ----------
-    names : (k,) random effects. v (n, k), case (n,) : equally weighted draws of effects and hypotheses.
+    names : (k,) random effects. v (n, k), case (n,) : equally weighted draws of effects and hypotheses, order random.
     sigma (n, n_residuals) : residual parameters of each draw. f (n, n_obs) : predictions of the person's samples.
-    probability : (n_cases,) of the hypotheses. evidence : log marginal likelihood of the samples.
-    k : Pareto k of the weights (NaN after NUTS). ess : effective sample size. method : the rung that gave the draws.
-    rungs : what each rung found, in words. trusted : False where no rung passed its own check.
+    mean, sd, mcse (k,) : posterior mean and standard deviation of the effects, and the Monte-Carlo error of the mean,
+        from all weighted draws. probability : (n_cases,) of the hypotheses. evidence : log marginal likelihood of the
+        samples. k : Pareto k of the weights (NaN after NUTS). ess : effective sample size.
+    method : the rung that gave the draws. rungs : what each rung found, in words.
+    distance : chi-squared probability of a mode as far from the prior's centre as this one.
+    trusted : False where no rung passed its own check. solves, failed : of the solver.
     """
 
     names: tuple[str, ...]
@@ -58,204 +80,152 @@ class TwinPosterior:
     case: Ints
     sigma: Floats
     f: Floats
+    mean: Floats
+    sd: Floats
+    mcse: Floats
     probability: Floats
     evidence: float
     k: float
     ess: float
     method: str
     rungs: tuple[str, ...]
+    distance: float
     trusted: bool
     solves: int
     failed: int
 
 
-@dataclass
-class _Proposal:
-    """A mixture of Student t, one component a hypothesis: centre, root of the scale, weight."""
-
-    centre: list[Floats]
-    L: list[Floats]
-    weight: Floats
-    nu: float
-
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
-        counts = _counts(self.weight, n)
-        case = np.repeat(np.arange(len(counts)), counts)
-        k = self.centre[0].shape[0]
-        v = np.empty((n, k))
-        scale = np.sqrt(self.nu / rng.chisquare(self.nu, size=n))
-        normal = rng.standard_normal((n, k))
-        for c in range(len(counts)):
-            mine = case == c
-            v[mine] = self.centre[c] + (scale[mine, None] * normal[mine]) @ self.L[c].T
-        return v, case
-
-    def log_density(self, v: Floats, case: Ints, counts: Floats) -> Floats:
-        k = v.shape[1]
-        out = np.empty(len(v))
-        for c in range(len(self.centre)):
-            mine = case == c
-            if not mine.any():
-                continue
-            z = np.linalg.solve(self.L[c], (v[mine] - self.centre[c]).T)
-            q = np.sum(z * z, axis=0)
-            constant = gammaln(0.5 * (self.nu + k)) - gammaln(0.5 * self.nu) - 0.5 * k * np.log(self.nu * np.pi)
-            log_det = float(np.sum(np.log(np.abs(np.diagonal(self.L[c])))))
-            out[mine] = constant - log_det - 0.5 * (self.nu + k) * np.log1p(q / self.nu) + np.log(counts[c])
-        return out
+def to_stderr(line: str) -> None:
+    """Write a line for the user who waits."""
+    print(line, file=sys.stderr, flush=True)
 
 
-def _counts(weight: Floats, n: int) -> Ints:
-    """Whole numbers of draws by weight, at least a few where the weight is not nothing."""
-    share = np.maximum(weight, np.where(weight > 1e-6, 0.02, 0.0))
-    exact = share / share.sum() * n
-    counts = np.floor(exact).astype(np.int64)
-    for c in np.argsort(-(exact - counts))[: n - counts.sum()]:
-        counts[c] += 1
-    return counts
+def climb(
+    target: TwinTarget, options: LadderOptions, rng: np.random.Generator, say: Callable[[str], None] = to_stderr
+) -> TwinPosterior:
+    """The posterior of one person; ``rng`` from the person's own seed; ``say`` is told how long a slow rung will take.
 
-
-def climb(target: TwinTarget, prior: TwinPrior, options: LadderOptions, rng: np.random.Generator) -> TwinPosterior:
-    """The posterior of one person; ``rng`` from the person's own seed. Never raises for hard data: see ``trusted``."""
+    Never raises for hard data: see ``TwinPosterior.trusted``.
+    """
     if target.n_obs == 0:
         raise ValueError("the person has no samples: the prior is the answer")
-    rungs: list[str] = []
     basis = root(target.cov)  # effects without variance do not move
-    proposal, evidence = _laplace(target, basis, options.degrees_of_freedom)
-    rungs.append("Laplace: log evidence " + ", ".join(f"{e:.2f}" for e in evidence))
-    found: TwinPosterior | None = None
+    m, n_cases = basis.shape[1], target.problem.n_cases
+    expected = _seconds(target) * (options.draws + laplace.solves(m, n_cases))
+    words = f"importance sampling: about {expected:.0f} s expected"
+    if expected > SLOW:
+        say(f"{target.problem.subjects[0]}: {words}")
+    if expected > options.seconds:
+        rung = f"{words}, more than the {options.seconds:g} s allowed: not run; the draws are the prior's"
+        return replace(_unfitted(target, options, rng), rungs=(rung,))
+    found = laplace.modes(target, basis)
+    log_weight = target.problem.log_weight
+    proposal = around(laplace.parts(found, log_weight), log_weight, m, options.defensive, options.degrees_of_freedom)
+    distance = _distance(found, log_weight)
+    rungs = [
+        f"Laplace: {len(found)} mode(s) of {n_cases} hypothesis(es), log evidence {_evidence(found, log_weight):.2f}"
+    ]
+    made, passed = None, False
     for round_ in range(options.rounds):
-        found, w, v, case = _importance(target, proposal, basis, options, rng)
-        rungs.append(f"importance sampling, round {round_ + 1}: Pareto k {found.k:.2f}, ESS {found.ess:.0f}")
-        if found.k <= options.highest_k and found.ess >= 0.1 * options.draws:
-            return replace(found, rungs=tuple(rungs), trusted=True)
-        proposal = _moved(proposal, w, v, case, basis)
-    from pharmtwin.inference.twin.nuts import sample_twin
-
-    assert found is not None
-    nuts = sample_twin(target, basis, options, rng, found)
-    rungs.append(nuts.rungs[0])
-    return replace(nuts, rungs=tuple(rungs))
-
-
-def _log_posterior(target: TwinTarget, basis: Floats, z: Floats, case: Ints, information: bool = True):  # type: ignore[no-untyped-def]
-    """In v = mean + basis z: value, gradient, curvature of each point, with the prior's moments."""
-    ll, g, info = target.derivatives(target.mean + z @ basis.T, case)
-    value = ll - 0.5 * np.sum(z * z, axis=1)
-    return value, g @ basis - z, np.einsum("ji,njk,kl->nil", basis, info, basis) + np.eye(z.shape[1])
-
-
-def _laplace(target: TwinTarget, basis: Floats, nu: float) -> tuple[_Proposal, Floats]:
-    """Modes of all hypotheses at once, and the proposal around them."""
-    n, m = target.problem.n_cases, basis.shape[1]
-    case = np.arange(n)
-    z, value = np.zeros((n, m)), np.full(n, -np.inf)
-    # the data may pull far: the best of a few steps along each effect is where the search starts
-    trial = np.vstack([np.zeros((1, m)), *(s * np.eye(m) for s in (-1.5, 1.5))])
-    for point in trial:
-        e = (
-            target.evaluate(np.tile(target.mean + basis @ point, (n, 1)), case).log_lik.mean(axis=1)
-            - 0.5 * point @ point
-        )
-        better = e > value
-        z[better], value[better] = point, e[better]
-    value, g, H = _log_posterior(target, basis, z, case)
-    for _ in range(60):
-        step = np.stack([np.linalg.solve(H[c], g[c]) for c in range(n)])
-        gain = np.einsum("ci,ci->c", step, g)
-        if not (gain > 1e-5).any():
+        sampled = _importance(target, proposal, basis, options, rng)
+        if sampled is None:
+            rungs.append("importance sampling: no point of prior and modes can have given these samples")
+            return replace(_unfitted(target, options, rng), rungs=tuple(rungs), distance=distance)
+        made, proposal = sampled
+        rungs.append(f"importance sampling, round {round_ + 1}: Pareto k {made.k:.2f}, ESS {made.ess:.0f}")
+        passed = made.k <= pareto_k_limit(options.draws) and made.ess >= options.least_ess
+        if passed:
             break
-        size = np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(axis=1), 1e-12))
-        moved = np.zeros(n, dtype=bool)
-        for _ in range(12):
-            new_z = np.where(moved[:, None], z, z + size[:, None] * step)
-            new, g_new, H_new = _log_posterior(target, basis, new_z, case)
-            accept = ~moved & (new > value + 1e-4 * size * gain)
-            z = np.where(accept[:, None], new_z, z)
-            value, g, H = (
-                np.where(accept, new, value),
-                np.where(accept[:, None], g_new, g),
-                np.where(accept[:, None, None], H_new, H),
-            )
-            moved |= accept | (gain < 1e-5)
-            if moved.all():
-                break
-            size = np.where(moved, size, 0.5 * size)
-        if not moved.any():
-            break
-    H = _exact_curvature(target, basis, z, case, H)
-    L = [np.linalg.inv(np.linalg.cholesky(h)).T for h in H]
-    evidence = value + np.array([float(np.sum(np.log(np.abs(np.diagonal(l))))) for l in L])
-    log_w = evidence + target.problem.log_weight
-    weight = np.exp(log_w - logsumexp(log_w)) if np.isfinite(log_w).any() else np.full(n, 1.0 / n)
-    return _Proposal(list(z), L, weight, nu), evidence
+    assert made is not None
+    made = replace(made, distance=distance, trusted=passed)
+    if not passed or distance < options.conflict:
+        from pharmtwin.inference.twin.nuts import sample_twin
+
+        nuts = sample_twin(target, basis, options, rng, made, say)
+        rungs += nuts.rungs
+        made = nuts if nuts.trusted or not passed else made
+    return replace(made, rungs=tuple(rungs), solves=target.solves, failed=target.failed)
 
 
-def _exact_curvature(target: TwinTarget, basis: Floats, z: Floats, case: Ints, fallback: Floats) -> Floats:
-    """Hessian of -log posterior by central differences of the exact gradient; the expected one where it is not positive."""
-    n, m = z.shape
-    h = 1e-3
-    shifted = np.concatenate([np.concatenate([z + h * e, z - h * e]) for e in np.eye(m)])
-    _, g, _ = _log_posterior(target, basis, shifted, np.tile(case, 2 * m))
-    g = g.reshape(m, 2, n, m)
-    H = -(g[:, 0] - g[:, 1]).transpose(1, 0, 2) / (2 * h)
-    H = 0.5 * (H + H.transpose(0, 2, 1))
-    for c in range(n):
-        if not np.isfinite(H[c]).all() or np.linalg.eigvalsh(H[c])[0] < 0.05:
-            H[c] = fallback[c]
-    return H
+def _seconds(target: TwinTarget) -> float:
+    """Time of one solve, from a few at the centre (after one that is not timed: it may compile)."""
+    target.evaluate(target.mean[None], np.zeros(1, dtype=np.int64))
+    n = 1
+    while True:
+        v, case = np.tile(target.mean, (n, 1)), np.sort(np.arange(n) % target.problem.n_cases)
+        started = time.monotonic()
+        target.evaluate(v, case)
+        took = time.monotonic() - started
+        if took > ENOUGH or n >= MOST:
+            return took / n
+        n *= 4
+
+
+def _distance(found: list[laplace.Mode], log_weight: Floats) -> float:
+    """Chi-squared probability of the best mode's distance from the prior's centre."""
+    if not found:
+        return float("nan")
+    best = max(found, key=lambda x: x.log_evidence + log_weight[x.case])
+    return float(chi2.sf(best.z @ best.z, max(len(best.z), 1)))
+
+
+def _evidence(found: list[laplace.Mode], log_weight: Floats) -> float:
+    return float(logsumexp([x.log_evidence + log_weight[x.case] for x in found])) if found else -np.inf
 
 
 def _importance(
-    target: TwinTarget, proposal: _Proposal, basis: Floats, options: LadderOptions, rng: np.random.Generator
-) -> tuple[TwinPosterior, Floats, Floats, Ints]:
-    """Weighted draws from the proposal, resampled; also the weights, draws (whitened) and hypotheses."""
-    z, case = proposal.draw(options.draws, rng)
-    counts = np.bincount(case, minlength=len(proposal.centre)) / options.draws
+    target: TwinTarget, proposal: Proposal, basis: Floats, options: LadderOptions, rng: np.random.Generator
+) -> tuple[TwinPosterior, Proposal] | None:
+    """Weighted draws from the proposal, resampled, and the proposal moved to them; None where all weights are 0."""
+    z, case, log_q = proposal.draw(options.draws, rng)
     v = target.mean + z @ basis.T
     e = target.evaluate(v, case)
-    log_w = target.log_posterior(v, case, e.log_lik) - proposal.log_density(z, case, counts)
-    log_w += float(np.sum(np.log(np.linalg.svd(basis, compute_uv=False))))  # density of v from that of z
+    # the density of v, along the effects that vary, is that of z over the volume of the basis
+    log_w = target.log_posterior(v, case, e.log_lik) - log_q + np.sum(np.log(np.linalg.svd(basis, compute_uv=False)))
+    if not np.isfinite(log_w).any():
+        return None
     smooth, k = psis(log_w)
-    w = np.exp(smooth - logsumexp(smooth))
-    ess = float(1.0 / np.sum(w * w))
-    log_evidence = float(logsumexp(log_w) - np.log(len(log_w)))
-    kept = _systematic(w, options.keep, rng)
+    w = np.exp(smooth)
+    mean = w @ v
+    sd = np.sqrt(np.maximum(w @ (v - mean) ** 2, 0.0))
+    mcse = np.sqrt(w**2 @ (v - mean) ** 2)
+    kept = resampled(w, options.keep, rng)
     draw_of = _population_draw(target, v[kept], e.log_lik[kept], rng)
-    probability = np.bincount(case, w, minlength=target.problem.n_cases).astype(float)
     made = TwinPosterior(
-        target.prior.names, v[kept], case[kept], target.prior.sigma[draw_of], e.f[kept], probability, log_evidence,
-        float(k), ess, "importance sampling", (), False, target.solves, target.failed,
+        target.prior.names, v[kept], case[kept], target.prior.sigma[draw_of], e.f[kept], mean, sd, mcse,
+        np.bincount(case, w, minlength=target.problem.n_cases).astype(float),
+        float(logsumexp(log_w) - np.log(len(log_w))), float(k), float(1.0 / np.sum(w * w)), "importance sampling", (),
+        float("nan"), False, target.solves, target.failed,
     )  # fmt: skip
-    return made, w, z, case
+    return made, proposal.moved(z, case, w, proposal.counts(options.draws))
 
 
-def _systematic(w: Floats, n: int, rng: np.random.Generator) -> Ints:
-    """Systematic resampling: numbers of n draws by weight."""
+def resampled(w: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """Numbers of n draws by weight (systematic resampling), in random order: any part of them is a sample too."""
     positions = (np.arange(n) + rng.random()) / n
-    return np.minimum(np.searchsorted(np.cumsum(w), positions), len(w) - 1)
+    chosen = np.minimum(np.searchsorted(np.cumsum(w) / np.sum(w), positions, side="right"), len(w) - 1)
+    return rng.permutation(chosen)
 
 
 def _population_draw(target: TwinTarget, v: Floats, log_lik: Floats, rng: np.random.Generator) -> Ints:
     """Which draw of the population each point belongs to, by its probability."""
-    if target.prior.n_draws == 1:
-        return np.zeros(len(v), dtype=np.int64)
     joint = target.prior.log_density(v) + log_lik
-    p = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-    return np.minimum((np.cumsum(p, axis=1) < rng.random((len(v), 1))).sum(axis=1), p.shape[1] - 1)
+    return chosen(joint, rng)
 
 
-def _moved(proposal: _Proposal, w: Floats, z: Floats, case: Ints, basis: Floats) -> _Proposal:
-    """The proposal moved to the weighted draws of each hypothesis, a little wider."""
-    centre, L, weight = list(proposal.centre), list(proposal.L), proposal.weight.copy()
-    for c in range(len(centre)):
-        mine = case == c
-        total = w[mine].sum()
-        weight[c] = total
-        if total < 1e-3 or 1.0 / np.sum((w[mine] / total) ** 2) < 5 * z.shape[1]:
-            continue
-        p = w[mine] / total
-        centre[c] = p @ z[mine]
-        d = z[mine] - centre[c]
-        L[c] = np.linalg.cholesky(1.3 * (d * p[:, None]).T @ d + 1e-8 * np.eye(z.shape[1]))
-    return _Proposal(centre, L, weight / weight.sum(), proposal.nu)
+def chosen(joint: Floats, rng: np.random.Generator) -> Ints:
+    """A column of every row of log probabilities (n, columns), drawn."""
+    p = np.cumsum(np.exp(joint - logsumexp(joint, axis=1, keepdims=True)), axis=1)
+    return np.minimum((p < rng.random((len(joint), 1)) * p[:, -1:]).sum(axis=1), joint.shape[1] - 1)
+
+
+def _unfitted(target: TwinTarget, options: LadderOptions, rng: np.random.Generator) -> TwinPosterior:
+    """Draws of the prior, not to be trusted, where there is no posterior; predictions are not computed."""
+    n, p = options.keep, np.exp(target.problem.log_weight)
+    v, sigma = target.prior.sample(n, rng)
+    mean, sd = target.mean, np.sqrt(np.diagonal(target.cov))
+    return TwinPosterior(
+        target.prior.names, v, rng.choice(len(p), size=n, p=p / p.sum()), sigma, np.full((n, target.n_obs), np.nan),
+        mean, sd, sd / np.sqrt(n), p, -np.inf, float("inf"), 0.0, "none", (), float("nan"), False, target.solves,
+        target.failed,
+    )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cache
+from typing import Any
 
 from pharmtwin.facts import fact_table
 from pharmtwin.inference.twin.ladder import LadderOptions
@@ -18,7 +20,6 @@ def settings() -> dict[str, float]:
 def ladder_options() -> LadderOptions:
     """The ladder's options."""
     s = settings()
-    whole = {n: int(s[n]) for n in ("draws", "rounds", "keep", "nuts_tune", "nuts_draws")}
-    return LadderOptions(
-        degrees_of_freedom=s["degrees_of_freedom"], highest_k=s["highest_k"], seconds=s["seconds"], **whole
-    )
+    whole = ("draws", "rounds", "keep", "nuts_tune", "nuts_draws")
+    values: dict[str, Any] = {f.name: int(s[f.name]) if f.name in whole else s[f.name] for f in fields(LadderOptions)}
+    return LadderOptions(**values)

@@ -1,0 +1,135 @@
+"""Priors on the unconstrained scale: how a sampler's free numbers become parameters, and with what density.
+
+A parameter's support is that of its prior's family, cut by the bounds of prior and effect; the transform follows from
+the support alone. Densities leave constants out (so also the share of a truncated prior's mass within its bounds).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytensor.tensor as pt
+
+from pharmtwin.inference.models.description import Prior
+
+#: sd of a standard logistic variable: the spread of an unconstrained number whose parameter is uniform
+LOGISTIC_SD = math.pi / math.sqrt(3.0)
+
+
+@dataclass(frozen=True)
+class Free:
+    """A parameter that is estimated: name, prior, support (low, high) and a value to start from."""
+
+    name: str
+    prior: Prior
+    low: float
+    high: float
+    start: float
+
+    @classmethod
+    def create(cls, name: str, prior: Prior, start: float, lower: float = -math.inf, upper: float = math.inf) -> Free:
+        """With the support of the prior within further bounds; raises ValueError where start or bounds do not fit."""
+        low, high = _support(prior)
+        low, high = max(low, prior.lower, lower), min(high, prior.upper, upper)
+        if not low < start < high:
+            raise ValueError(
+                f"{name}: its value {start:g} lies outside of {low:g} to {high:g}, the support of its prior"
+            )
+        return cls(name, prior, low, high, start)
+
+    def free(self, value: float) -> float:
+        """The unconstrained number of a value."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return math.log((value - self.low) / (self.high - value))
+        if math.isfinite(self.low):
+            return math.log(value - self.low)
+        return -math.log(self.high - value) if math.isfinite(self.high) else value
+
+    def value(self, p: Any) -> Any:
+        """The value of an unconstrained number (a PyTensor expression)."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return self.low + (self.high - self.low) * pt.sigmoid(p)
+        if math.isfinite(self.low):
+            return self.low + pt.exp(p)
+        return self.high - pt.exp(-p) if math.isfinite(self.high) else p
+
+    def log_density(self, p: Any) -> Any:
+        """Log density of the unconstrained number p, its Jacobian included, without constants."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            jacobian = -pt.softplus(p) - pt.softplus(-p)
+        elif math.isfinite(self.low):
+            jacobian = p
+        else:
+            jacobian = -p if math.isfinite(self.high) else 0.0
+        return log_prior(self.prior, self.value(p)) + jacobian
+
+    @property
+    def scale(self) -> float:
+        """Rough spread of the unconstrained number under the prior."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return LOGISTIC_SD
+        bounded = math.isfinite(self.low) or math.isfinite(self.high)
+        if self.prior.family == "lognormal" or (self.prior.family == "normal" and not bounded):
+            return self.prior.arguments[1]
+        return 1.0
+
+
+def _support(prior: Prior) -> tuple[float, float]:
+    """Of the family alone."""
+    if prior.family == "uniform":
+        return prior.arguments[0], prior.arguments[1]
+    return (0.0, math.inf) if prior.family in ("lognormal", "halfnormal", "halfcauchy") else (-math.inf, math.inf)
+
+
+def log_prior(prior: Prior, x: Any) -> Any:
+    """Log density of a family at x within its support, without constants."""
+    a = prior.arguments
+    if prior.family == "lognormal":
+        return -0.5 * ((pt.log(x) - math.log(a[0])) / a[1]) ** 2 - pt.log(x)
+    if prior.family == "normal":
+        return -0.5 * ((x - a[0]) / a[1]) ** 2
+    if prior.family == "halfnormal":
+        return -0.5 * (x / a[0]) ** 2
+    if prior.family == "halfcauchy":
+        return -pt.log1p((x / a[0]) ** 2)
+    if prior.family in ("uniform", "flat"):
+        return pt.zeros_like(pt.as_tensor_variable(x))
+    raise ValueError(f"unknown prior {prior.family!r}")
+
+
+def n_correlations(n: int) -> int:
+    """Free numbers of an n x n correlation matrix."""
+    return n * (n - 1) // 2
+
+
+def correlation_factor(y: Any, n: int) -> Any:
+    """Cholesky factor (n, n) of the correlation matrix whose partial correlations are tanh(y).
+
+    Partial correlations by row: (1,0), (2,0), (2,1), ...; (i, j) is that of i and j given 0 ... j - 1 (Lewandowski,
+    Kurowicka, Joe 2009, doi 10.1016/j.jmva.2009.04.008: C-vine).
+    """
+    rows: list[Any] = []
+    zero, at = pt.as_tensor_variable(0.0), 0
+    for i in range(n):
+        left = pt.as_tensor_variable(1.0)  # 1 - sum of squares of the row so far
+        for _ in range(i):
+            r = pt.tanh(y[at])
+            rows.append(r * pt.sqrt(left))
+            left = left * (1.0 - r**2)
+            at += 1
+        rows += [pt.sqrt(left), *[zero] * (n - 1 - i)]
+    return pt.stack(rows).reshape((n, n))
+
+
+def log_lkj(y: Any, n: int, eta: float) -> Any:
+    """Log density of y (see :func:`correlation_factor`) under LKJ(eta), without constants.
+
+    Under it the partial correlation of (i, j) is 2 Beta(a, a) - 1 with a = eta + (n - 2 - j) / 2, and they are
+    independent; with the Jacobian of tanh the exponent of 1 - r^2 is a.
+    """
+    powers = [eta + (n - 2 - j) / 2.0 for i in range(1, n) for j in range(i)]
+    # log(1 - tanh^2) without overflow
+    log_rest = -2.0 * (pt.softplus(2.0 * y) - y - math.log(2.0))
+    return pt.sum(pt.as_tensor_variable(powers) * log_rest)
