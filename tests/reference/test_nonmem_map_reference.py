@@ -16,8 +16,8 @@ import pytest
 from pharmtwin.inference.models.read import population_model
 from pharmtwin.inference.nonmem import compare as beside
 from pharmtwin.inference.nonmem.estimates import find
-from pharmtwin.inference.problem.case import Case, columns_of
 from pharmtwin.inference.nonmem.study import Outcome, read_index, run_model
+from pharmtwin.inference.problem.case import Case, columns_of
 from pharmtwin.inference.problem.records import read_subjects
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bayes"
