@@ -100,43 +100,51 @@ def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def too_long(target: TwinTarget, options: LadderOptions, more: int, say: Callable[[str], None]) -> str:
+    """What to say if a fit and ``more`` solves would take longer than ``options.seconds``; "" if they would not.
+
+    From the time of a few solves at the prior's centre. ``say`` is told of a long wait.
+    """
+    n_effects, n_cases = root(target.cov).shape[1], target.problem.n_cases
+    expected = _seconds(target) * (more + options.draws + laplace.solves(n_effects, n_cases))
+    words = f"importance sampling: about {expected:.0f} s expected"
+    if expected > SLOW:
+        say(f"{target.problem.subjects[0]}: {words}")
+    return f"{words}, more than the {options.seconds:g} s allowed: not run" if expected > options.seconds else ""
+
+
 def climb(
     target: TwinTarget, options: LadderOptions, rng: np.random.Generator, say: Callable[[str], None] = to_stderr
 ) -> TwinPosterior:
-    """The posterior of one person; ``rng`` from the person's own seed; ``say`` is told how long a slow rung will take.
+    """The posterior of one person; ``rng`` from the person's own seed; ``say`` is told how long NUTS will take.
 
     Never raises for hard data: see ``TwinPosterior.trusted``.
     """
     if target.n_obs == 0:
         raise ValueError("the person has no samples: the prior is the answer")
+    end = time.monotonic() + options.seconds
     basis = root(target.cov)  # effects without variance do not move
-    m, n_cases = basis.shape[1], target.problem.n_cases
-    expected = _seconds(target) * (options.draws + laplace.solves(m, n_cases))
-    words = f"importance sampling: about {expected:.0f} s expected"
-    if expected > SLOW:
-        say(f"{target.problem.subjects[0]}: {words}")
-    if expected > options.seconds:
-        rung = f"{words}, more than the {options.seconds:g} s allowed: not run; the draws are the prior's"
-        return replace(_unfitted(target, options, rng), rungs=(rung,))
-    found = laplace.modes(target, basis)
     log_weight = target.problem.log_weight
-    proposal = around(laplace.parts(found, log_weight), log_weight, m, options.defensive, options.degrees_of_freedom)
-    distance = _distance(found, log_weight)
-    rungs = [
-        f"Laplace: {len(found)} mode(s) of {n_cases} hypothesis(es), log evidence {_evidence(found, log_weight):.2f}"
-    ]
-    made, passed = None, False
+    found = laplace.modes(target, basis, end)
+    near = laplace.parts(found, log_weight)
+    proposal = around(near, log_weight, basis.shape[1], options.defensive, options.degrees_of_freedom)
+    distance, evidence = _distance(found, log_weight), _evidence(found, log_weight)
+    rungs = [f"Laplace: {len(found)} mode(s) of {len(log_weight)} hypothesis(es), log evidence {evidence:.2f}"]
+    passed = False
     for round_ in range(options.rounds):
+        started = time.monotonic()
         sampled = _importance(target, proposal, basis, options, rng)
         if sampled is None:
             rungs.append("importance sampling: no point of prior and modes can have given these samples")
-            return replace(_unfitted(target, options, rng), rungs=tuple(rungs), distance=distance)
+            return unfitted(target, options, rng, tuple(rungs))
         made, proposal = sampled
         rungs.append(f"importance sampling, round {round_ + 1}: Pareto k {made.k:.2f}, ESS {made.ess:.0f}")
         passed = made.k <= pareto_k_limit(options.draws) and made.ess >= options.least_ess
         if passed:
             break
-    assert made is not None
+        if 2.0 * time.monotonic() - started > end:
+            rungs.append(f"importance sampling: no further round within {options.seconds:g} s")
+            break
     made = replace(made, distance=distance, trusted=passed)
     if not passed or distance < options.conflict:
         from pharmtwin.inference.twin.nuts import sample_twin
@@ -219,13 +227,15 @@ def chosen(joint: Floats, rng: np.random.Generator) -> Ints:
     return np.minimum((p < rng.random((len(joint), 1)) * p[:, -1:]).sum(axis=1), joint.shape[1] - 1)
 
 
-def _unfitted(target: TwinTarget, options: LadderOptions, rng: np.random.Generator) -> TwinPosterior:
+def unfitted(
+    target: TwinTarget, options: LadderOptions, rng: np.random.Generator, rungs: tuple[str, ...]
+) -> TwinPosterior:
     """Draws of the prior, not to be trusted, where there is no posterior; predictions are not computed."""
     n, p = options.keep, np.exp(target.problem.log_weight)
     v, sigma = target.prior.sample(n, rng)
     mean, sd = target.mean, np.sqrt(np.diagonal(target.cov))
     return TwinPosterior(
         target.prior.names, v, rng.choice(len(p), size=n, p=p / p.sum()), sigma, np.full((n, target.n_obs), np.nan),
-        mean, sd, sd / np.sqrt(n), p, -np.inf, float("inf"), 0.0, "none", (), float("nan"), False, target.solves,
-        target.failed,
+        mean, sd, sd / np.sqrt(n), p, -np.inf, float("inf"), 0.0, "none", (*rungs, "the draws are the prior's"),
+        float("nan"), False, target.solves, target.failed,
     )  # fmt: skip

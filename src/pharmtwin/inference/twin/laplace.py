@@ -7,6 +7,7 @@ posterior itself, by differences of the exact gradient.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,10 +65,13 @@ def starts(target: TwinTarget, basis: Floats) -> tuple[Floats, Ints]:
     return tried[np.ravel(chosen)], np.repeat(np.arange(n), 2)
 
 
-def modes(target: TwinTarget, basis: Floats) -> list[Mode]:
-    """Distinct modes of all hypotheses; hypotheses without a point that can be solved have none."""
+def modes(target: TwinTarget, basis: Floats, end: float = float("inf")) -> list[Mode]:
+    """Distinct modes of all hypotheses; hypotheses without a point that can be solved have none.
+
+    end : of ``time.monotonic``, after which the search stays where it is.
+    """
     z, case = starts(target, basis)
-    z, value, H = _climbed(target, basis, z, case)
+    z, value, H = _climbed(target, basis, z, case, end)
     good = np.isfinite(value)
     z, case, value, H = z[good], case[good], value[good], H[good]
     first: list[int] = []
@@ -98,7 +102,7 @@ def _at(target: TwinTarget, basis: Floats, z: Floats, case: Ints) -> tuple[Float
     return ll - 0.5 * np.sum(z * z, axis=1), g @ basis - z, curvature
 
 
-def _climbed(target: TwinTarget, basis: Floats, z: Floats, case: Ints) -> tuple[Floats, Floats, Floats]:
+def _climbed(target: TwinTarget, basis: Floats, z: Floats, case: Ints, end: float) -> tuple[Floats, Floats, Floats]:
     """Ends of the searches from z, their values (-inf where the start has none) and curvatures."""
     z = z.copy()
     value, g, H = _at(target, basis, z, case)
@@ -108,7 +112,7 @@ def _climbed(target: TwinTarget, basis: Floats, z: Floats, case: Ints) -> tuple[
         gain = np.einsum("ri,ri->r", step, g[active])
         going = gain > DONE
         active, step, gain = active[going], step[going], gain[going]
-        if not len(active):
+        if not len(active) or time.monotonic() > end:
             break
         size = np.minimum(1.0, LONGEST / np.abs(step).max(axis=1))
         left, moved = np.arange(len(active)), np.zeros(len(active), dtype=bool)

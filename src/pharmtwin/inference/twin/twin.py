@@ -15,7 +15,7 @@ from pharmtwin.inference.models.description import PopulationModel
 from pharmtwin.inference.problem.problem import ALONE, Component, Problem, make_problem
 from pharmtwin.inference.problem.records import Subject
 from pharmtwin.inference.twin import flags
-from pharmtwin.inference.twin.ladder import LadderOptions, TwinPosterior, climb, to_stderr
+from pharmtwin.inference.twin.ladder import LadderOptions, TwinPosterior, climb, to_stderr, too_long, unfitted
 from pharmtwin.inference.twin.learned import learned
 from pharmtwin.inference.twin.prior import TwinPrior
 from pharmtwin.inference.twin.settings import ladder_options, settings
@@ -97,15 +97,20 @@ def fit_twin(
     # a stream for each purpose: what is looked at before or after does not change the draws
     streams = [np.random.default_rng(s) for s in seed_sequence(master, "twin", subject.id).spawn(3)]
     target = TwinTarget(problem, own, threads)
-    before = target.predictive(int(settings()["prior_draws"]), streams[0])
-    found, wrong = flags.of_impossible(target, before, name)
-    if wrong.any() and not wrong.all():
-        target = TwinTarget(make(_without(subject, problem.subject_obs[target.obs[wrong]])), own, threads)
-        before = replace(before, f=before.f[:, ~wrong])
-    found += flags.of_prior(target, before, streams[0], name)
-    if has_errors(found):  # the twin is of no use as it is: no long second opinion
-        options = replace(options, nuts_seconds=0.0)
-    posterior = climb(target, options, streams[1], say)
+    n_prior = int(settings()["prior_draws"])
+    found: list[Finding] = []
+    if late := too_long(target, options, n_prior, say):
+        posterior = unfitted(target, options, streams[1], (late,))
+    else:
+        before = target.predictive(n_prior, streams[0])
+        found, wrong = flags.of_impossible(target, before, name)
+        if wrong.any() and not wrong.all():
+            target = TwinTarget(make(_without(subject, problem.subject_obs[target.obs[wrong]])), own, threads)
+            before = replace(before, f=before.f[:, ~wrong])
+        found += flags.of_prior(target, before, streams[0], name)
+        if has_errors(found):  # the twin is of no use as it is: no long second opinion
+            options = replace(options, nuts_seconds=0.0)
+        posterior = climb(target, options, streams[1], say)
     found += flags.of_fit(target, posterior, name)
     hypotheses = pd.DataFrame(
         {
