@@ -138,7 +138,8 @@ def test_what_cannot_be_computed_is_said() -> None:
         objective(problem, *at_values(problem), "foo")
     with pytest.raises(ValueError, match="80 nodes in 2 dimensions are 6400 points"):
         objective(problem, *at_values(problem), "agq", nodes=80)
-    _, _, impossible = prepared(mapping("lognormal"), table(np.array([[5.0], [-1.0]]), TIMES[:1]))
+    _, _, impossible = prepared(mapping("lognormal"), table(np.array([[5.0], [1.0]]), TIMES[:1]))
+    impossible.y[1] = -1.0  # the reader of rows would refuse it
     for method in METHODS:
         found = objective(impossible, *at_values(impossible), method)
         assert np.isposinf(found.value) and list(found.failed) == ["2"], method

@@ -177,6 +177,17 @@ def test_densities_on_the_free_scale(prior: Prior, distribution: Any) -> None:
     assert [free.free(float(v)) for v in x] == pytest.approx(list(p))
 
 
+@pytest.mark.parametrize("family", priors.EVEN)
+def test_a_sign_means_nothing(family: str) -> None:
+    free = priors.Free.create("sd", Prior(family, (0.4,)), 0.3, 0.0, signed=True)
+    ends = [
+        pytensor.function([], [free.value(pt.constant(v)), free.log_density(pt.constant(v))])() for v in (-0.2, 0.2)
+    ]
+    assert free.signed and ends[0] == ends[1] and float(ends[0][0]) == 0.2
+    truncated = Prior(family, (0.4,), upper=1.0)
+    assert not priors.Free.create("sd", truncated, 0.3, 0.0, signed=True).signed
+
+
 def test_correlations_follow_lkj() -> None:
     y = pt.dvector()
     made = pytensor.function([y], [priors.correlation_factor(y, 3), priors.log_lkj(y, 3, 2.0)])
@@ -195,11 +206,11 @@ def test_correlations_follow_lkj() -> None:
     assert found == pytest.approx([found[2]] * 3, abs=1e-6)
 
 
-def _at_zero(fit: PopulationFit, u: Floats) -> dict[str, Floats]:
-    """Deterministics where the population stands at its start, without any map of the effects."""
+def _at_zero(fit: PopulationFit, u: Floats, v: Floats | None = None) -> dict[str, Floats]:
+    """Deterministics at v (default: the population's start), without any map of the effects."""
     values = fit.model.replace_rvs_by_values(list(fit.model.deterministics))
     inputs = fit.model.value_vars
-    found = pytensor.function(inputs, values, mode="FAST_COMPILE")(np.zeros(fit.n_free), u)
+    found = pytensor.function(inputs, values, mode="FAST_COMPILE")(np.zeros(fit.n_free) if v is None else v, u)
     return {d.name: v for d, v in zip(fit.model.deterministics, found, strict=True)}
 
 
@@ -227,6 +238,21 @@ def test_effects_of_occasions_share_one_covariance(lkj: float | None) -> None:
     assert _at_zero(fit, eye[0])["omega"] == pytest.approx(np.block([[subject, zero], [zero, occasion]]))
     names = {"corr_eta_CL_eta_V", "corr_kappa_CL_kappa_V"}
     assert (names & set(fit.parameters)) == (names if lkj else set())
+
+
+def test_correlations_are_those_of_the_effects_whatever_the_signs() -> None:
+    model, _ = population_model(ORAL)
+    subjects, _ = read_subjects(model, _table())
+    fit = build(model, subjects, lkj=2.0)
+    v = np.zeros(fit.n_free)
+    v[2:5] = -2.0, 0.4, 0.6  # sds: -2 times the prior's scale below the start, a little above; the correlation's number
+    found = _at_zero(fit, np.zeros((3, 2)), v)
+    sd, omega = np.array([found["sd_eta_CL"], found["sd_eta_V"]]), found["omega"]
+    assert fit.start()[2] - 2.0 * fit.scales()[2] < 0.0 < sd.min()
+    assert np.sqrt(np.diag(omega)) == pytest.approx(sd)
+    assert omega[0, 1] / np.prod(sd) == pytest.approx(float(found["corr_eta_CL_eta_V"])) == pytest.approx(-np.tanh(0.3))
+    C = np.vstack([_at_zero(fit, u, v)["eta"][0] for u in np.eye(2)[:, None] * np.ones((3, 1))]).T
+    assert C @ C.T == pytest.approx(omega)
 
 
 def test_what_is_missing_is_named() -> None:

@@ -19,6 +19,8 @@ WHY = "the model computes with it, and nothing is filled in"
 EXTRAS = ("value", "unit", "source", "cv", "between_subject", "start", "note")
 #: values of a file with all its aliases written out; the shipped files have at most 2,000
 MOST_VALUES = 100_000
+#: levels of nesting; a drug file has fewer than ten, and Python's own limit depends on what else is loaded
+MOST_LEVELS = 50
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Reader:
                 # an alias may contain itself, or double what it repeats at every level
                 self.error("", "drug.alias", "its aliases repeat one another without end", "write the values out")
                 return None
+            if too_deep(node):
+                raise RecursionError
             self.note_lines(node, "")  # before merge keys (<<) are resolved: what they bring in stands nowhere twice
             return loader.construct_document(node)
         except UnicodeDecodeError:
@@ -211,6 +215,22 @@ def endless(node: yaml.Node) -> bool:
         elif isinstance(one, yaml.SequenceNode):
             left += one.value
     return bool(left)
+
+
+def too_deep(node: yaml.Node) -> bool:
+    """True if a tree (without endless aliases) has more than :data:`MOST_LEVELS` levels."""
+    level = [node]
+    for _ in range(MOST_LEVELS):
+        below: list[yaml.Node] = []
+        for one in level:
+            if isinstance(one, yaml.MappingNode):
+                below += [x for pair in one.value for x in pair]
+            elif isinstance(one, yaml.SequenceNode):
+                below += one.value
+        if not below:
+            return False
+        level = below
+    return True
 
 
 def is_number(value: object) -> TypeGuard[float]:

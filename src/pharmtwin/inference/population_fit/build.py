@@ -22,7 +22,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from pharmtwin.inference.models.description import PopulationModel, PopulationModelError, Prior
+from pharmtwin.inference.models.description import PopulationModel, PopulationModelError, Prior, RandomEffect
 from pharmtwin.inference.models.occasions import effect_of
 from pharmtwin.inference.population_fit.likelihood_op import LikelihoodOp
 from pharmtwin.inference.population_fit.priors import Free, correlation_factor, log_lkj, n_correlations
@@ -130,7 +130,7 @@ def build(
     """
     faults: list[str] = []
     fixed = [_fixed(f, faults) for f in model.fixed]
-    sds = [_sd(r, faults) for r in model.random]
+    sds = [_sd(model, r, lkj, faults) for r in model.random]
     residuals = [_residual(r, faults) for r in model.residuals]
     if lkj is not None and any(r.fixed for r in model.random):
         faults.append("correlations cannot be estimated beside fixed variances: free them, or leave lkj out")
@@ -165,11 +165,13 @@ def _fixed(effect: Any, faults: list[str]) -> Free | float:
     return _free(effect.name, effect.prior, effect.value, faults, effect.lower, effect.upper)
 
 
-def _sd(effect: Any, faults: list[str]) -> Free | float:
+def _sd(model: PopulationModel, effect: RandomEffect, lkj: float | None, faults: list[str]) -> Free | float:
     if effect.fixed:
         return math.sqrt(effect.variance)
     start = math.sqrt(effect.variance) if effect.variance > 0 else SD_START
-    return _free(SD.format(effect.name), effect.prior or SD_PRIOR, start, faults, 0.0)
+    # a sign would turn a stated correlation round
+    alone = bool(np.count_nonzero(model.omega[[r.name for r in model.random].index(effect.name)]) <= 1)
+    return _free(SD.format(effect.name), effect.prior or SD_PRIOR, start, faults, 0.0, signed=lkj is not None or alone)
 
 
 def _residual(residual: Any, faults: list[str]) -> Free | float:
@@ -182,10 +184,16 @@ def _residual(residual: Any, faults: list[str]) -> Free | float:
 
 
 def _free(
-    name: str, prior: Prior, start: float, faults: list[str], lower: float = -math.inf, upper: float = math.inf
+    name: str,
+    prior: Prior,
+    start: float,
+    faults: list[str],
+    lower: float = -math.inf,
+    upper: float = math.inf,
+    signed: bool = False,
 ) -> Free | float:
     try:
-        return Free.create(name, prior, start, lower, upper)
+        return Free.create(name, prior, start, lower, upper, signed)
     except ValueError as error:
         faults.append(str(error))
         return start
@@ -210,7 +218,7 @@ def _declare(fit: PopulationFit) -> None:
         place = iter(range(fit.n_free))
         theta = [_declared(f, p, place, log_prior) for f in fit.fixed]
         sds = [_declared(f, p, place, log_prior) for f in fit.sds]
-        factor = _correlations(fit, p, place, log_prior)
+        factor = _correlations(fit, sds, p, place, log_prior)
         sigma = [_declared(f, p, place, log_prior) for f in fit.residuals]
         if fit.n_random:
             u = pm.Flat("u", shape=(n, fit.n_random), initval=np.zeros((n, fit.n_random)))
@@ -232,17 +240,19 @@ def _declare(fit: PopulationFit) -> None:
 
 
 def _declared(item: Free | float, p: Any, place: Any, log_prior: list[Any]) -> Any:
-    """A parameter's expression; an estimated one takes the next number of p."""
+    """A parameter's expression (signed or not); an estimated one takes the next number of p."""
     if not isinstance(item, Free):
         return pt.as_tensor_variable(float(item))
     own = p[next(place)]
     log_prior.append(item.log_density(own))
-    return pm.Deterministic(item.name, item.value(own))
+    value = pm.Deterministic(item.name, item.value(own))
+    return own if item.signed else value
 
 
-def _correlations(fit: PopulationFit, p: Any, place: Any, log_prior: list[Any]) -> list[Any]:
+def _correlations(fit: PopulationFit, sds: list[Any], p: Any, place: Any, log_prior: list[Any]) -> list[Any]:
     """Cholesky factors of the correlation matrices of subject and occasion."""
     groups = (fit.source.of_subject, fit.source.of_occasion)
+    sign = {r.name: pt.where(sd < 0, -1.0, 1.0) for r, sd in zip(fit.source.random, sds, strict=True)}
     if fit.lkj is None:
         return [_constant_factor(fit.source.omega_of(g)) for g in groups]
     factors = []
@@ -258,7 +268,8 @@ def _correlations(fit: PopulationFit, p: Any, place: Any, log_prior: list[Any]) 
             R = pt.dot(L, L.T)
             for i in range(1, n):
                 for j in range(i):
-                    pm.Deterministic(CORRELATION.format(group[j].name, group[i].name), R[i, j])
+                    a, b = group[j].name, group[i].name
+                    pm.Deterministic(CORRELATION.format(a, b), R[i, j] * sign[a] * sign[b])
         factors.append(L)
     return factors
 

@@ -16,20 +16,35 @@ from pharmtwin.inference.models.description import Prior
 
 #: sd of a standard logistic variable: the spread of an unconstrained number whose parameter is uniform
 LOGISTIC_SD = math.pi / math.sqrt(3.0)
+#: families on positive numbers whose density, taken as a function of any number, is even and smooth at 0
+EVEN = ("halfnormal", "halfcauchy")
 
 
 @dataclass(frozen=True)
 class Free:
-    """A parameter that is estimated: name, prior, support (low, high) and a value to start from."""
+    """A parameter that is estimated: name, prior, support (low, high) and a value to start from.
+
+    ``signed``: the unconstrained number is the parameter with a sign that means nothing (a standard deviation whose
+    density at 0 is not 0). On the logarithm's scale such a parameter has a tail without end; with a sign there is none.
+    """
 
     name: str
     prior: Prior
     low: float
     high: float
     start: float
+    signed: bool = False
 
     @classmethod
-    def create(cls, name: str, prior: Prior, start: float, lower: float = -math.inf, upper: float = math.inf) -> Free:
+    def create(
+        cls,
+        name: str,
+        prior: Prior,
+        start: float,
+        lower: float = -math.inf,
+        upper: float = math.inf,
+        signed: bool = False,
+    ) -> Free:
         """With the support of the prior within further bounds; raises ValueError where start or bounds do not fit."""
         low, high = _support(prior)
         low, high = max(low, prior.lower, lower), min(high, prior.upper, upper)
@@ -37,10 +52,13 @@ class Free:
             raise ValueError(
                 f"{name}: its value {start:g} lies outside of {low:g} to {high:g}, the support of its prior"
             )
-        return cls(name, prior, low, high, start)
+        signed = signed and prior.family in EVEN and (low, high) == (0.0, math.inf)
+        return cls(name, prior, low, high, start, signed)
 
     def free(self, value: float) -> float:
         """The unconstrained number of a value."""
+        if self.signed:
+            return value
         if math.isfinite(self.low) and math.isfinite(self.high):
             return math.log((value - self.low) / (self.high - value))
         if math.isfinite(self.low):
@@ -49,6 +67,8 @@ class Free:
 
     def value(self, p: Any) -> Any:
         """The value of an unconstrained number (a PyTensor expression)."""
+        if self.signed:
+            return pt.abs(p)
         if math.isfinite(self.low) and math.isfinite(self.high):
             return self.low + (self.high - self.low) * pt.sigmoid(p)
         if math.isfinite(self.low):
@@ -57,6 +77,8 @@ class Free:
 
     def log_density(self, p: Any) -> Any:
         """Log density of the unconstrained number p, its Jacobian included, without constants."""
+        if self.signed:
+            return log_prior(self.prior, p)
         if math.isfinite(self.low) and math.isfinite(self.high):
             jacobian = -pt.softplus(p) - pt.softplus(-p)
         elif math.isfinite(self.low):
@@ -68,6 +90,8 @@ class Free:
     @property
     def scale(self) -> float:
         """Rough spread of the unconstrained number under the prior."""
+        if self.signed:
+            return self.prior.arguments[0]
         if math.isfinite(self.low) and math.isfinite(self.high):
             return LOGISTIC_SD
         bounded = math.isfinite(self.low) or math.isfinite(self.high)
