@@ -177,15 +177,20 @@ def test_densities_on_the_free_scale(prior: Prior, distribution: Any) -> None:
     assert [free.free(float(v)) for v in x] == pytest.approx(list(p))
 
 
-@pytest.mark.parametrize("family", priors.EVEN)
-def test_a_sign_means_nothing(family: str) -> None:
-    free = priors.Free.create("sd", Prior(family, (0.4,)), 0.3, 0.0, signed=True)
-    ends = [
-        pytensor.function([], [free.value(pt.constant(v)), free.log_density(pt.constant(v))])() for v in (-0.2, 0.2)
-    ]
-    assert free.signed and ends[0] == ends[1] and float(ends[0][0]) == 0.2
+@pytest.mark.parametrize(("family", "distribution"), [("halfnormal", st.halfnorm), ("halfcauchy", st.halfcauchy)])
+def test_a_standard_deviation_bends_softly_towards_zero(family: str, distribution: Any) -> None:
+    free, bend = priors.Free.create("sd", Prior(family, (0.4,)), 0.3, 0.0, soft=True), 0.1
+    p = np.array([-0.8, -0.1, 0.05, 0.4, 2.0])
+    q = pt.dvector()
+    x, ours = pytensor.function([q], [free.value(q, bend), free.log_density(q, bend)])(p)
+    # an exponential below, itself above
+    assert x[0] == pytest.approx(bend * np.exp(p[0] / bend), rel=1e-3) and x[-1] == pytest.approx(p[-1], rel=1e-8)
+    slope = 1.0 / (1.0 + np.exp(-p / bend))
+    theirs = distribution(scale=0.4).logpdf(x) + np.log(slope)
+    assert ours - ours[0] == pytest.approx(theirs - theirs[0])
+    assert [free.free(float(v), bend) for v in x] == pytest.approx(list(p))
     truncated = Prior(family, (0.4,), upper=1.0)
-    assert not priors.Free.create("sd", truncated, 0.3, 0.0, signed=True).signed
+    assert not priors.Free.create("sd", truncated, 0.3, 0.0, soft=True).soft
 
 
 def test_correlations_follow_lkj() -> None:
@@ -240,19 +245,19 @@ def test_effects_of_occasions_share_one_covariance(lkj: float | None) -> None:
     assert (names & set(fit.parameters)) == (names if lkj else set())
 
 
-def test_correlations_are_those_of_the_effects_whatever_the_signs() -> None:
+def test_correlations_are_those_of_the_effects() -> None:
     model, _ = population_model(ORAL)
     subjects, _ = read_subjects(model, _table())
     fit = build(model, subjects, lkj=2.0)
     v = np.zeros(fit.n_free)
-    v[2:5] = -2.0, 0.4, 0.6  # sds: -2 times the prior's scale below the start, a little above; the correlation's number
+    v[2:5] = -2.0, 0.4, 0.6  # sds: 2 times the prior's scale below the start, a little above; the correlation's number
     found = _at_zero(fit, np.zeros((3, 2)), v)
     sd, omega = np.array([found["sd_eta_CL"], found["sd_eta_V"]]), found["omega"]
-    assert fit.start()[2] - 2.0 * fit.scales()[2] < 0.0 < sd.min()
+    assert 0.0 < sd[0] < 0.1 < sd[1]
     assert np.sqrt(np.diag(omega)) == pytest.approx(sd)
-    assert omega[0, 1] / np.prod(sd) == pytest.approx(float(found["corr_eta_CL_eta_V"])) == pytest.approx(-np.tanh(0.3))
+    assert omega[0, 1] / np.prod(sd) == pytest.approx(float(found["corr_eta_CL_eta_V"])) == pytest.approx(np.tanh(0.3))
     C = np.vstack([_at_zero(fit, u, v)["eta"][0] for u in np.eye(2)[:, None] * np.ones((3, 1))]).T
-    assert C @ C.T == pytest.approx(omega)
+    assert np.allclose(C @ C.T, omega)
 
 
 def test_what_is_missing_is_named() -> None:

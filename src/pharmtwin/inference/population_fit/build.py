@@ -49,9 +49,9 @@ class PopulationFit:
         ``random_problem``: the same with derivatives for random effects only (conditional modes).
     free : estimated fixed effects, standard deviations and residuals, in the order of the unconstrained population
         vector; correlations stand between standard deviations and residuals (``n_free`` numbers in all).
-    model : the PyMC model. op : its likelihood. maps : shared variables centre (n_free,), scale (n_free, n_free),
-        pull (n_subjects, n_random), cross (n_subjects, n_random, n_estimated fixed), info (n_subjects, n_random,
-        n_random).
+    model : the PyMC model. op : its likelihood. maps : shared variables centre (n_free,), scale (n_free, n_free), bend
+        (n_free,; see ``priors.Free``), pull (n_subjects, n_random), cross (n_subjects, n_random, n_estimated fixed),
+        info (n_subjects, n_random, n_random).
     """
 
     source: PopulationModel
@@ -91,17 +91,30 @@ class PopulationFit:
         """Names of the population's parameters among the draws."""
         return [v.name for v in self.model.deterministics if v.name not in ("eta", "omega")]
 
-    def start(self) -> Floats:
-        """The unconstrained population vector at the model's values, correlations 0."""
+    @property
+    def places(self) -> list[int]:
+        """Place of each of ``free`` in the unconstrained population vector."""
         n = sum(isinstance(f, Free) for f in (*self.fixed, *self.sds))
-        values = [f.free(f.start) for f in self.free]
-        return np.array([*values[:n], *[0.0] * self.n_correlations, *values[n:]])
+        return [k if k < n else k + self.n_correlations for k in range(len(self.free))]
+
+    def bends(self) -> Floats:
+        """Length at which each soft parameter starts to bend (n_free,) as far as its prior tells; 1 for others."""
+        bend = np.ones(self.n_free)
+        bend[self.places] = [f.scale if f.soft else 1.0 for f in self.free]
+        return bend
+
+    def start(self) -> Floats:
+        """The unconstrained population vector at the model's values, correlations 0, for :meth:`bends`."""
+        start, bend = np.zeros(self.n_free), self.bends()
+        for f, k in zip(self.free, self.places, strict=True):
+            start[k] = f.free(f.start, bend[k])
+        return start
 
     def scales(self) -> Floats:
         """Rough spread of each unconstrained number under its prior."""
-        n = sum(isinstance(f, Free) for f in (*self.fixed, *self.sds))
-        values = [f.scale for f in self.free]
-        return np.array([*values[:n], *[0.5] * self.n_correlations, *values[n:]])
+        scale = np.full(self.n_free, 0.5)
+        scale[self.places] = [f.scale for f in self.free]
+        return scale
 
 
 def build(
@@ -152,6 +165,7 @@ def build(
     )  # fmt: skip
     made.maps["centre"].set_value(made.start())
     made.maps["scale"].set_value(np.diag(made.scales()))
+    made.maps["bend"].set_value(made.bends())
     _declare(made)
     return made
 
@@ -169,9 +183,7 @@ def _sd(model: PopulationModel, effect: RandomEffect, lkj: float | None, faults:
     if effect.fixed:
         return math.sqrt(effect.variance)
     start = math.sqrt(effect.variance) if effect.variance > 0 else SD_START
-    # a sign would turn a stated correlation round
-    alone = bool(np.count_nonzero(model.omega[[r.name for r in model.random].index(effect.name)]) <= 1)
-    return _free(SD.format(effect.name), effect.prior or SD_PRIOR, start, faults, 0.0, signed=lkj is not None or alone)
+    return _free(SD.format(effect.name), effect.prior or SD_PRIOR, start, faults, 0.0, soft=True)
 
 
 def _residual(residual: Any, faults: list[str]) -> Free | float:
@@ -190,10 +202,10 @@ def _free(
     faults: list[str],
     lower: float = -math.inf,
     upper: float = math.inf,
-    signed: bool = False,
+    soft: bool = False,
 ) -> Free | float:
     try:
-        return Free.create(name, prior, start, lower, upper, signed)
+        return Free.create(name, prior, start, lower, upper, soft)
     except ValueError as error:
         faults.append(str(error))
         return start
@@ -202,8 +214,8 @@ def _free(
 def _maps(n_subjects: int, n_random: int, n_estimated: int) -> dict[str, Any]:
     """The shared variables, all zero: effects in their non-centred form."""
     shapes = {
-        "centre": (0,), "scale": (0, 0), "pull": (n_subjects, n_random), "cross": (n_subjects, n_random, n_estimated),
-        "info": (n_subjects, n_random, n_random),
+        "centre": (0,), "scale": (0, 0), "bend": (0,), "pull": (n_subjects, n_random),
+        "cross": (n_subjects, n_random, n_estimated), "info": (n_subjects, n_random, n_random),
     }  # fmt: skip
     return {name: pytensor.shared(np.zeros(shape), name=f"map_{name}") for name, shape in shapes.items()}
 
@@ -216,10 +228,10 @@ def _declare(fit: PopulationFit) -> None:
         p = maps["centre"] + pt.dot(maps["scale"], v)
         log_prior: list[Any] = []
         place = iter(range(fit.n_free))
-        theta = [_declared(f, p, place, log_prior) for f in fit.fixed]
-        sds = [_declared(f, p, place, log_prior) for f in fit.sds]
-        factor = _correlations(fit, sds, p, place, log_prior)
-        sigma = [_declared(f, p, place, log_prior) for f in fit.residuals]
+        theta = [_declared(f, p, maps["bend"], place, log_prior) for f in fit.fixed]
+        sds = [_declared(f, p, maps["bend"], place, log_prior) for f in fit.sds]
+        factor = _correlations(fit, p, place, log_prior)
+        sigma = [_declared(f, p, maps["bend"], place, log_prior) for f in fit.residuals]
         if fit.n_random:
             u = pm.Flat("u", shape=(n, fit.n_random), initval=np.zeros((n, fit.n_random)))
             base = _base_spread(fit, sds, factor)
@@ -239,20 +251,18 @@ def _declare(fit: PopulationFit) -> None:
         pm.Potential("log_likelihood", pt.sum(likelihood[0]))
 
 
-def _declared(item: Free | float, p: Any, place: Any, log_prior: list[Any]) -> Any:
-    """A parameter's expression (signed or not); an estimated one takes the next number of p."""
+def _declared(item: Free | float, p: Any, bend: Any, place: Any, log_prior: list[Any]) -> Any:
+    """A parameter's expression; an estimated one takes the next number of p."""
     if not isinstance(item, Free):
         return pt.as_tensor_variable(float(item))
-    own = p[next(place)]
-    log_prior.append(item.log_density(own))
-    value = pm.Deterministic(item.name, item.value(own))
-    return own if item.signed else value
+    k = next(place)
+    log_prior.append(item.log_density(p[k], bend[k]))
+    return pm.Deterministic(item.name, item.value(p[k], bend[k]))
 
 
-def _correlations(fit: PopulationFit, sds: list[Any], p: Any, place: Any, log_prior: list[Any]) -> list[Any]:
+def _correlations(fit: PopulationFit, p: Any, place: Any, log_prior: list[Any]) -> list[Any]:
     """Cholesky factors of the correlation matrices of subject and occasion."""
     groups = (fit.source.of_subject, fit.source.of_occasion)
-    sign = {r.name: pt.where(sd < 0, -1.0, 1.0) for r, sd in zip(fit.source.random, sds, strict=True)}
     if fit.lkj is None:
         return [_constant_factor(fit.source.omega_of(g)) for g in groups]
     factors = []
@@ -268,8 +278,7 @@ def _correlations(fit: PopulationFit, sds: list[Any], p: Any, place: Any, log_pr
             R = pt.dot(L, L.T)
             for i in range(1, n):
                 for j in range(i):
-                    a, b = group[j].name, group[i].name
-                    pm.Deterministic(CORRELATION.format(a, b), R[i, j] * sign[a] * sign[b])
+                    pm.Deterministic(CORRELATION.format(group[j].name, group[i].name), R[i, j])
         factors.append(L)
     return factors
 

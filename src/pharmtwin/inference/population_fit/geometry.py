@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import ndtri
+from scipy.special import expit, ndtri
 from scipy.stats import qmc
 
 from pharmtwin.inference.estimation.modes import conditional_modes
@@ -33,6 +33,8 @@ EVALUATIONS = 60
 SCREENED, SEARCHED = 256, 6
 #: step of the differences of the gradient, and the smallest curvature, in units of the prior's spread
 STEP, FLATTEST = 1e-3, 0.3
+#: a standard deviation bends at no less than this share of its prior's scale
+SHARPEST = 0.02
 #: cost of a failed solve in a line search: finite, so that it steps back
 FAILED = 1e10
 
@@ -108,6 +110,9 @@ def settle(fit: PopulationFit, compiled: Any) -> Centre:
         shift = scale * found.x if np.all(np.isfinite(found.x)) else np.zeros_like(p)
         map_, sd = curvature(density, found.x, scale)
         p = p + shift
+        if rounds == 1 and any(f.soft for f in fit.free):
+            p = bend(density, p, sd)
+            continue
         if np.max(np.abs(shift) / sd, initial=0.0) < SETTLED:
             settled = True
             break
@@ -141,6 +146,21 @@ def place(density: Density, p: Floats, scale: Floats) -> None:
     density.fit.maps["centre"].set_value(p)
     density.fit.maps["scale"].set_value(np.ascontiguousarray(scale))
     density.refresh()
+
+
+def bend(density: Density, p: Floats, sd: Floats) -> Floats:
+    """Let soft parameters bend at their posterior sd; p and its sds are those of now. Returns p of the same values."""
+    fit = density.fit
+    bends, p = fit.maps["bend"].get_value(), p.copy()
+    for f, k in zip(fit.free, fit.places, strict=True):
+        if f.soft:
+            value = bends[k] * float(np.logaddexp(0.0, p[k] / bends[k]))
+            # d value / d p
+            bends[k] = np.clip(sd[k] * float(expit(p[k] / bends[k])), SHARPEST * f.scale, f.scale)
+            p[k] = f.free(value, float(bends[k]))
+    fit.maps["bend"].set_value(bends)
+    density.refresh()
+    return p
 
 
 def _cost(v: Floats, density: Density) -> tuple[float, Floats]:

@@ -16,16 +16,18 @@ from pharmtwin.inference.models.description import Prior
 
 #: sd of a standard logistic variable: the spread of an unconstrained number whose parameter is uniform
 LOGISTIC_SD = math.pi / math.sqrt(3.0)
-#: families on positive numbers whose density, taken as a function of any number, is even and smooth at 0
-EVEN = ("halfnormal", "halfcauchy")
+#: families on positive numbers whose density at 0 is not 0
+REACH_ZERO = ("halfnormal", "halfcauchy")
 
 
 @dataclass(frozen=True)
 class Free:
     """A parameter that is estimated: name, prior, support (low, high) and a value to start from.
 
-    ``signed``: the unconstrained number is the parameter with a sign that means nothing (a standard deviation whose
-    density at 0 is not 0). On the logarithm's scale such a parameter has a tail without end; with a sign there is none.
+    ``soft``: the value is h softplus(p / h), for a standard deviation whose posterior may reach 0. Well above the
+    length h the value is p itself, below it an exponential. (On the logarithm's scale the upper end of such a
+    posterior, where the data decide, is many times narrower than the way down to 0.) h, ``bend``, is data of the model:
+    see ``geometry``.
     """
 
     name: str
@@ -33,7 +35,7 @@ class Free:
     low: float
     high: float
     start: float
-    signed: bool = False
+    soft: bool = False
 
     @classmethod
     def create(
@@ -43,7 +45,7 @@ class Free:
         start: float,
         lower: float = -math.inf,
         upper: float = math.inf,
-        signed: bool = False,
+        soft: bool = False,
     ) -> Free:
         """With the support of the prior within further bounds; raises ValueError where start or bounds do not fit."""
         low, high = _support(prior)
@@ -52,33 +54,33 @@ class Free:
             raise ValueError(
                 f"{name}: its value {start:g} lies outside of {low:g} to {high:g}, the support of its prior"
             )
-        signed = signed and prior.family in EVEN and (low, high) == (0.0, math.inf)
-        return cls(name, prior, low, high, start, signed)
+        soft = soft and prior.family in REACH_ZERO and (low, high) == (0.0, math.inf)
+        return cls(name, prior, low, high, start, soft)
 
-    def free(self, value: float) -> float:
+    def free(self, value: float, bend: float = 1.0) -> float:
         """The unconstrained number of a value."""
-        if self.signed:
-            return value
+        if self.soft:
+            return value + bend * math.log(-math.expm1(-value / bend))
         if math.isfinite(self.low) and math.isfinite(self.high):
             return math.log((value - self.low) / (self.high - value))
         if math.isfinite(self.low):
             return math.log(value - self.low)
         return -math.log(self.high - value) if math.isfinite(self.high) else value
 
-    def value(self, p: Any) -> Any:
+    def value(self, p: Any, bend: Any = 1.0) -> Any:
         """The value of an unconstrained number (a PyTensor expression)."""
-        if self.signed:
-            return pt.abs(p)
+        if self.soft:
+            return bend * pt.softplus(p / bend)
         if math.isfinite(self.low) and math.isfinite(self.high):
             return self.low + (self.high - self.low) * pt.sigmoid(p)
         if math.isfinite(self.low):
             return self.low + pt.exp(p)
         return self.high - pt.exp(-p) if math.isfinite(self.high) else p
 
-    def log_density(self, p: Any) -> Any:
+    def log_density(self, p: Any, bend: Any = 1.0) -> Any:
         """Log density of the unconstrained number p, its Jacobian included, without constants."""
-        if self.signed:
-            return log_prior(self.prior, p)
+        if self.soft:
+            return log_prior(self.prior, self.value(p, bend)) - pt.softplus(-p / bend)
         if math.isfinite(self.low) and math.isfinite(self.high):
             jacobian = -pt.softplus(p) - pt.softplus(-p)
         elif math.isfinite(self.low):
@@ -90,7 +92,7 @@ class Free:
     @property
     def scale(self) -> float:
         """Rough spread of the unconstrained number under the prior."""
-        if self.signed:
+        if self.soft:
             return self.prior.arguments[0]
         if math.isfinite(self.low) and math.isfinite(self.high):
             return LOGISTIC_SD
