@@ -1,0 +1,1 @@
+"""Bioequivalence: average (crossover, parallel, replicate), EMA's expanding limits, FDA's scaled criteria, ratios."""
