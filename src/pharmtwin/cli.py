@@ -156,6 +156,8 @@ OWN = {
                  "maximum likelihood of a population model: FO, FOCE, FOCEI, Laplace, adaptive quadrature"),
     "twin": ("inference.command", "twin", "one person's posterior from a population model and samples"),
     "dose": ("inference.command", "dose", "a licensed dose under one person's posterior, and when to sample next"),
+    "nca": ("nca.command", "main", "non-compartmental analysis: all parameters, a reason for each that is missing"),
+    "be": ("bioequivalence.command", "main", "bioequivalence of a test and a reference, by each regulator's criterion"),
     "import-nonmem": ("inference.nonmem.importing.command", "main",
                       "a NONMEM control stream as a population model file, and what was not understood"),
     "import-petab": ("inference.petab.command", "main",

@@ -36,6 +36,8 @@ ALLOWED = {
     "exchange": {"model", "engine"} | LOWER,
     "engine": {"model"} | LOWER,
     "model": LOWER,
+    "nca": {"intake"} | LOWER,
+    "bioequivalence": {"nca", "intake", "evaluation"} | LOWER,
     "tables": LOWER,
 }
 #: the check of the input asks the genome stage's own checks about the VCFs, and the body stage's about the twins

@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--reference", default="", metavar="NAME", help="the reference among the treatments (default: R, reference)")
     add("--frameworks", nargs="+", default=[], choices=frameworks(), metavar="NAME",
         help=f"of {', '.join(frameworks())} (default: all)")  # fmt: skip
-    add("--df", default="containment", choices=["containment", "satterthwaite"], help="of method B (default containment)")
+    add(
+        "--df",
+        default="containment",
+        choices=["containment", "satterthwaite"],
+        help="of method B (default containment)",
+    )
     add("--level", type=float, default=90.0, metavar="%", help="of the confidence interval (default 90)")
     add("--log", action="store_true", help="the values are logarithms already")
     add("--column", nargs="+", default=[], metavar="ROLE=NAME", help="columns with unusual names, e.g. subject=VOL")
@@ -98,8 +103,9 @@ def _lines(study: Study, table: pd.DataFrame, design: str, ratios: pd.DataFrame,
     known = ratios["ratio"].dropna()
     if len(known):
         share = share_inside(known)
-        lines.append(f"  individual ratios: median {known.median():.4g}, {known.min():.4g} to {known.max():.4g}; within "
-                     f"0.8 to 1.25: {share.value:.0%} ({share.lo95:.0%} to {share.hi95:.0%}) of {share.n}")  # fmt: skip
+        spread = f"median {known.median():.4g}, {known.min():.4g} to {known.max():.4g}"
+        inside = f"{share.value:.0%} ({share.lo95:.0%} to {share.hi95:.0%}) of {share.n}"
+        lines.append(f"  individual ratios: {spread}; within 0.8 to 1.25: {inside}")
     return lines
 
 

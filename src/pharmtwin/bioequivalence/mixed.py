@@ -21,7 +21,7 @@ LOG_T = (-16.0, 12.0)
 
 @dataclass(frozen=True)
 class Mixed:
-    """REML fit: coefficients (p,), their covariance (p, p), variances within and between subjects, restricted -2 lnL."""
+    """REML fit: coefficients (p,), their covariance (p, p), variances within and between, restricted -2 lnL."""
 
     beta: Floats
     covariance: Floats
@@ -41,7 +41,9 @@ class RandomIntercept:
         self.count = np.bincount(self.code).astype(float)
         self.df = len(y) - x.shape[1]
         if self.df < 1 or len(self.names) == len(y):
-            raise NotEstimable("no subject has two values, so variances within and between subjects cannot be told apart")
+            raise NotEstimable(
+                "no subject has two values, so variances within and between subjects cannot be told apart"
+            )
 
     def _weighted(self, columns: Floats, t: float) -> Floats:
         """(I + t Z Z')^-1 applied to columns (n, k)."""
@@ -57,7 +59,7 @@ class RandomIntercept:
         left = self.y - self.x @ beta
         s2 = float(left @ self._weighted(left[:, None], t)[:, 0]) / self.df
         deviance = self.df * (1 + np.log(2 * np.pi * s2)) + np.log1p(t * self.count).sum() + np.linalg.slogdet(xwx)[1]
-        return Mixed(beta, s2 * np.linalg.inv(xwx), s2, t * s2, float(deviance))
+        return Mixed(np.asarray(beta, dtype=float), s2 * np.linalg.inv(xwx), s2, t * s2, float(deviance))
 
     def fit(self) -> Mixed:
         """The REML fit; a variance between subjects of zero is a fit too."""

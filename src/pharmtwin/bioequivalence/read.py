@@ -136,7 +136,7 @@ def _studies(
     for k, i in enumerate(rows):
         cell = cells.columns[column][i]
         value = number(cell, cells.decimal_comma)
-        place = {"row": cells.lines[i], "column": column, "value": cell}
+        place: dict[str, Any] = {"row": cells.lines[i], "column": column, "value": cell}
         if value is None:
             out.say("value", "is not a number", "write a number, or NA where there is none", **place)
         elif not logs and value <= 0:
@@ -159,8 +159,9 @@ def _studies(
             out.say("values", f"has no values of {test} or of {labels[0]}", "give values of both", column=column)
             continue
         planned = len({s for s, p in zip(text["subject"], pair, strict=True) if p})
+        lost = int(np.sum(pair & ~np.isfinite(values)))
         out.studies.append(Study(endpoint, names["subject"], names["sequence"], names["period"], names["treatment"],
-                                 values[keep], test, labels[0], planned, int(np.sum(pair & ~np.isfinite(values)))))  # fmt: skip
+                                 values[keep], test, labels[0], planned, lost))  # fmt: skip
 
 
 def _canonical(text: str) -> str:
@@ -174,7 +175,9 @@ def _periods(text: dict[str, list[str]]) -> list[str]:
     return [p or "1" for p in text["period"]]
 
 
-def _check_names(out: Given, cells: Cells, roles: dict[str, str | None], text: dict[str, list[str]], rows: list[int]) -> None:
+def _check_names(
+    out: Given, cells: Cells, roles: dict[str, str | None], text: dict[str, list[str]], rows: list[int]
+) -> None:
     """Names that are missing, rows that are there twice, subjects in two sequences, treatments against the sequence."""
     seen: dict[tuple[str, str], int] = {}
     of_subject: dict[str, str] = {}
@@ -194,7 +197,7 @@ def _check_names(out: Given, cells: Cells, roles: dict[str, str | None], text: d
         if roles["sequence"] and not is_missing(sequence):
             first = of_subject.setdefault(key[0], sequence)
             if first != sequence:
-                out.say("sequence", f"the subject has sequence {first} in an earlier row", "give each subject one sequence",
+                out.say("sequence", f"the subject has sequence {first} in an earlier row", "give it one sequence",
                         row=line, column=str(roles["sequence"]), value=sequence)  # fmt: skip
             wanted = _planned(sequence, key[1], labels)
             if wanted and wanted != text["treatment"][k]:

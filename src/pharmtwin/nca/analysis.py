@@ -7,21 +7,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from pharmtwin.nca import parameters  # noqa: F401  (fills the registry)
+from pharmtwin.nca import parameters, parameters_derived  # noqa: F401  (they fill the registry)
 from pharmtwin.nca.curve import MEASURED, curve_of
 from pharmtwin.nca.profile import Interval, Profile, intervals_of
 from pharmtwin.nca.registry import REGISTRY, TAU, Values, kind_of
 from pharmtwin.nca.settings import Settings
 from pharmtwin.nca.units import unit_of
 
-#: what a flag on lambda_z or on the extrapolated share touches
-RESTS_ON_LAMBDA_Z = "lambda_z"
+LAMBDA_Z = "lambda_z"
+TERMINAL_NAMES = tuple(row[0] for row in parameters.TERMINAL)
 COLUMNS = ("interval", "start", "end", "parameter", "value", "unit", "reason", "flags")
-
-
-def rests_on(name: str, cause: str) -> bool:
-    """Whether a parameter needs another, directly or not (or is it)."""
-    return name == cause or any(rests_on(n, cause) for n in REGISTRY[name].needs)
 
 
 def analyse(
@@ -53,12 +48,20 @@ def analyse(
         for name in names:
             value, reason = values.get(name)
             unit, factor = unit_of(REGISTRY[name].unit, profile.units)
-            told = [words for cause, words in flags if rests_on(name, cause)] if not reason else []
-            if name in ("cstart", "c0") and not reason and curve.origin != MEASURED:
-                told = [curve.origin]
-            rows.append({"interval": interval.name, "start": interval.start, "end": interval.end, "parameter": name,
-                         "value": value * factor, "unit": unit, "reason": reason, "flags": "; ".join(told)})  # fmt: skip
+            told = "" if reason else _told(values, name, flags)
+            found = (name, value * factor, unit, reason, told)
+            rows.append(dict(zip(COLUMNS, (interval.name, interval.start, interval.end, *found), strict=True)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _told(values: Values, name: str, flags: list[tuple[str, str]]) -> str:
+    """Flags of one value: where the start comes from, or what it rests on."""
+    if name in ("cstart", "c0"):
+        return values.curve.origin if values.curve.origin != MEASURED else ""
+    touched = [words for cause, words in flags if values.rests_on(name, cause)]
+    if name in TERMINAL_NAMES:
+        touched += [words for cause, words in flags if cause == LAMBDA_Z and words not in touched]
+    return "; ".join(touched)
 
 
 def _flags(values: Values, settings: Settings) -> list[tuple[str, str]]:
@@ -66,9 +69,9 @@ def _flags(values: Values, settings: Settings) -> list[tuple[str, str]]:
     out = []
     span, r2 = values.get("span_ratio")[0], values.get("r_squared")[0]
     if span < settings.min_span:
-        out.append((RESTS_ON_LAMBDA_Z, f"lambda_z spans {span:.2f} half-lives (below {settings.min_span:g})"))
+        out.append((LAMBDA_Z, f"lambda_z spans {span:.2f} half-lives (below {settings.min_span:g})"))
     if r2 < settings.min_r2:
-        out.append((RESTS_ON_LAMBDA_Z, f"R2 of lambda_z is {r2:.3f} (below {settings.min_r2:g})"))
+        out.append((LAMBDA_Z, f"R2 of lambda_z is {r2:.3f} (below {settings.min_r2:g})"))
     for by in ("obs", "pred"):
         if values.curve.after_others and values.get("cstart")[0] > 0:
             out.append((f"auc_inf_{by}", "holds what earlier doses left"))
@@ -94,7 +97,7 @@ def analyse_all(
 
 
 def wide(table: pd.DataFrame, names: Sequence[str], naming: str = "name") -> pd.DataFrame:
-    """One row a profile and interval, a column a parameter; ``naming``: name, cdisc or winnonlin (those that have one)."""
+    """One row a profile and interval, a column a parameter; ``naming``: name, cdisc or winnonlin."""
     keys = [*names, "interval"]
     if naming != "name":
         called = {n: getattr(p, naming) for n, p in REGISTRY.items()}

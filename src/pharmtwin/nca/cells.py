@@ -78,10 +78,9 @@ def numbers(cells: Cells, column: str, rule: str, why: str) -> tuple[Floats, lis
     for i, text in enumerate(cells.columns[column]):
         value = number(text, cells.decimal_comma)
         if value is None:
-            findings.append(
-                Finding.create(rule, cells.path, "is not a number", why, "write a plain number, or NA where there is none",
-                               row=cells.lines[i], column=column, value=text)  # fmt: skip
-            )
+            fix = "write a plain number, or NA where there is none"
+            place = {"row": cells.lines[i], "column": column, "value": text}
+            findings.append(Finding.create(rule, cells.path, "is not a number", why, fix, **place))  # type: ignore[arg-type]
         else:
             out[i] = value
     return out, findings

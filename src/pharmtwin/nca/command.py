@@ -97,14 +97,16 @@ def _interval(text: str) -> Interval:
             raise ValueError
         return Interval(float(start), float(end), tau=mark == "tau")
     except ValueError:
-        raise ValueError(f"--interval {text}: write START-END, e.g. 0-24, 0-inf, or 96-120:tau for a dosing interval") from None
+        raise ValueError(
+            f"--interval {text}: write START-END, e.g. 0-24, 0-inf, or 96-120:tau for a dosing interval"
+        ) from None
 
 
 def _told(table: pd.DataFrame, names: Sequence[str], path: str) -> str:
     """What was written: profiles, values, and what most often lacks."""
     n = len(table[[*names, "interval"]].drop_duplicates())
-    lines = [f"{n} profile intervals, {int(table.value.notna().sum())} values, {int(table.value.isna().sum())} missing, "
-             f"each with its reason: {path}"]  # fmt: skip
+    given, lacking = int(table.value.notna().sum()), int(table.value.isna().sum())
+    lines = [f"{n} profile intervals, {given} values, {lacking} missing, each with its reason: {path}"]
     for reason, count in table.loc[table.value.isna(), "reason"].value_counts().head(5).items():
         lines.append(f"  {count} x {reason}")
     if flagged := int((table["flags"] != "").sum()):
@@ -114,21 +116,32 @@ def _told(table: pd.DataFrame, names: Sequence[str], path: str) -> str:
 
 def _list() -> str:
     """The registry as a table."""
-    rows = [{"parameter": p.name, "unit": p.unit, "needs": " ".join(p.needs), "cdisc": p.cdisc, "winnonlin": p.winnonlin,
-             "meaning": p.meaning} for p in REGISTRY.values()]  # fmt: skip
-    return pd.DataFrame(rows).to_csv(sep="\t", index=False, lineterminator="\n").rstrip("\n")
+    names = ["parameter", "unit", "needs", "cdisc", "winnonlin", "meaning"]
+    rows = [(p.name, p.unit, " ".join(p.needs), p.cdisc, p.winnonlin, p.meaning) for p in REGISTRY.values()]
+    return pd.DataFrame(rows, columns=names).to_csv(sep="\t", index=False, lineterminator="\n").rstrip("\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pharmtwin nca", description="Non-compartmental analysis by PKNCA's rules.")
     add = parser.add_argument
-    add("data", nargs="?", default="", help="NM-TRAN rows (ID TIME AMT EVID DV ...) or columns subject, time, conc, dose")
+    add(
+        "data",
+        nargs="?",
+        default="",
+        help="NM-TRAN rows (ID TIME AMT EVID DV ...) or columns subject, time, conc, dose",
+    )
     add("--doses", default="", metavar="FILE", help="doses in a table of their own (subject, time, dose ...)")
     add("--dose", type=float, default=float("nan"), metavar="X", help="amount of every dose, in place of the table's")
     add("--dose-time", type=float, default=0.0, metavar="T", help="of profiles without dose rows (default 0)")
     add("--route", choices=ROUTES, help="in place of the table's")
     add("--duration", type=float, default=float("nan"), metavar="T", help="of infusions without one in the table")
-    add("--lloq", type=float, default=float("nan"), metavar="X", help="values below are BLQ (default: the table's column)")
+    add(
+        "--lloq",
+        type=float,
+        default=float("nan"),
+        metavar="X",
+        help="values below are BLQ (default: the table's column)",
+    )
     add("--rules", default="pknca", choices=list(PRESETS), help="whose rules (default pknca)")
     add("--method", choices=METHODS, help="trapezoids (default lin-up/log-down)")
     add("--blq", nargs="+", default=[], metavar="WHERE=RULE", help="first=, middle=, last= with keep, drop or a number")
@@ -136,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--interval", nargs="+", default=[], metavar="A-B", help="e.g. 0-24 0-inf 96-120:tau (default: from the doses)")
     add("--parameter", nargs="+", default=[], metavar="NAME", help="only these (--list shows all)")
     add("--above", type=float, default=float("nan"), metavar="X", help="adds the time above this concentration")
-    add("--by", nargs="*", metavar="COLUMN", help="columns that part profiles (default: period, treatment, analyte ...)")
+    add(
+        "--by", nargs="*", metavar="COLUMN", help="columns that part profiles (default: period, treatment, analyte ...)"
+    )
     add("--units", nargs="+", default=[], metavar="WHAT=UNIT", help="time=, concentration=, dose=")
     add("--column", nargs="+", default=[], metavar="ROLE=NAME", help="columns with unusual names, e.g. conc=CPLASMA")
     add("--wide", nargs="?", const="name", choices=["name", "cdisc", "winnonlin"], help="one row a profile, named so")

@@ -148,9 +148,10 @@ def curve_of(profile: Profile, interval: Interval, settings: Settings) -> Curve:
     after = measured & (profile.time > interval.end + span) & (profile.time <= next_dose + span)
     start, origin = _start(profile, interval, settings, begins, t, c, span)
     moved = tuple(replace(d, time=d.time - interval.start) for d in doses)
-    return Curve(t, c, profile.include[inside][keep], profile.exclude[inside][keep],
-                 np.round(profile.time[after] - interval.start, DECIMALS), profile.conc[after], moved, n_samples, n_above, start, origin,
-                 interval.end - interval.start, _follows(profile, interval, begins, span), settings)  # fmt: skip
+    later_t, later_c = np.round(profile.time[after] - interval.start, DECIMALS), profile.conc[after]
+    return Curve(t, c, profile.include[inside][keep], profile.exclude[inside][keep], later_t, later_c, moved, n_samples,
+                 n_above, start, origin, interval.end - interval.start, _follows(profile, interval, begins, span),
+                 settings)  # fmt: skip
 
 
 def _start(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 #: what people write for a route (CDISC terms among them)
 ROUTES = {
-    "extravascular": ("extravascular", "oral", "po", "p.o.", "sc", "subcutaneous", "im", "intramuscular", "ev", "topical",
-                      "sublingual", "rectal", "transdermal", "inhalation", "nasal"),
+    "extravascular": ("extravascular", "oral", "po", "p.o.", "sc", "subcutaneous", "im", "intramuscular", "ev",
+                      "topical", "sublingual", "rectal", "transdermal", "inhalation", "nasal"),
     "bolus": ("bolus", "ivbolus", "iv bolus", "intravenous bolus", "iv", "intravenous", "intravascular"),
     "infusion": ("infusion", "ivinfusion", "iv infusion", "intravenous drip", "intravenous infusion"),
 }  # fmt: skip
@@ -48,7 +48,7 @@ def _dose(out: Given, table: Table, i: int, stated: Stated) -> Dose | None:
         out.say("time", "the time of a dose is missing", "complete the row", row=line, path=path)
         return None
     if cell["rate"] < 0:
-        out.say("rate", "the rate or duration is left to a model", "give the rate (above 0) or a column duration", row=line,
+        out.say("rate", "the rate or duration is left to a model", "give the rate, or a column duration", row=line,
                 column=str(table.role["rate"]), value=f"{cell['rate']:g}", path=path)  # fmt: skip
         return None
     written = table.text("route", i)
@@ -65,7 +65,9 @@ def _dose(out: Given, table: Table, i: int, stated: Stated) -> Dose | None:
         out.say("duration", INFUSED, "give --duration, or a column duration or rate", row=line, path=path)
         return None
     tau = cell["ii"] if cell["ii"] > 0 else float("nan")
-    return Dose(cell["time"], amount, route or "extravascular", length if route == "infusion" else 0.0, cell["ss"] > 0, tau)
+    return Dose(
+        cell["time"], amount, route or "extravascular", length if route == "infusion" else 0.0, cell["ss"] > 0, tau
+    )
 
 
 def _further(out: Given, table: Table, i: int, dose: Dose) -> list[Dose]:
@@ -75,7 +77,8 @@ def _further(out: Given, table: Table, i: int, dose: Dose) -> list[Dose]:
         return [dose]
     if np.isnan(dose.tau) or more != int(more):
         out.say("addl", "further doses need their number and interval", "give ADDL as a whole number, and II above 0",
-                row=table.cells.lines[i], column=str(table.role["addl"]), value=f"{more:g}", path=table.cells.path)  # fmt: skip
+                row=table.cells.lines[i], column=str(table.role["addl"]), value=f"{more:g}",
+                path=table.cells.path)  # fmt: skip
         return [dose]
     return [Dose(dose.time + k * dose.tau, dose.amount, dose.route, dose.duration, dose.steady, dose.tau)
             for k in range(int(more) + 1)]  # fmt: skip

@@ -1,14 +1,18 @@
-"""The parameters, in the order of the table. Formulas as in PKNCA 0.12.1.9000 (R/pk.calc.simple.R, R/auc.R), whose
-names they bear with underscores; those of WinNonlin beside. CL and Vz after an extravascular dose are CL/F and Vz/F.
+"""Parameters of samples, terminal phase and areas, in the order of the table.
+
+Formulas as in PKNCA 0.12.1.9000 (R/pk.calc.simple.R, R/auc.R), whose names they bear with underscores; names of
+WinNonlin beside.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
 from pharmtwin.nca import areas
 from pharmtwin.nca.curve import MEASURED
-from pharmtwin.nca.registry import EVERYWHERE, OPEN, PART, TAU, Values, parameter
+from pharmtwin.nca.registry import OPEN, PART, TAU, Values, parameter
 from pharmtwin.nca.terminal import Missing, Terminal, terminal
 
 # ---- what was measured
@@ -175,9 +179,15 @@ TERMINAL = (
      "Lambda_z_intercept"),
     ("span_ratio", "1", "half-lives that they span", "span_ratio", "LAMZSPN", "Span"),
 )  # fmt: skip
+
+
+def _of_terminal(v: Values, field: str) -> float:
+    return float(getattr(_terminal(v), field))
+
+
 for _name, _unit, _meaning, _field, _cdisc, _winnonlin in TERMINAL:
-    parameter(_name, _unit, _meaning, where=(OPEN, TAU), cdisc=_cdisc,
-              winnonlin=_winnonlin)(lambda v, field=_field: float(getattr(_terminal(v), field)))  # fmt: skip
+    _register = parameter(_name, _unit, _meaning, where=(OPEN, TAU), cdisc=_cdisc, winnonlin=_winnonlin)
+    _register(partial(_of_terminal, field=_field))
 
 
 @parameter("clast_pred", "conc", "concentration of the regression at Tlast", ("tlast", "lambda_z"), where=(OPEN,),
@@ -197,39 +207,54 @@ def _area(v: Values, moment: bool, extent: str, clast: str = "") -> float:
     return areas.area(t, c, v.curve.settings.method, extent, moment=moment, lambda_z=v["lambda_z"], clast=v[clast])
 
 
-for _stem, _unit, _word, _moment in (("auc", "auc", "area", False), ("aumc", "aumc", "area of the moment", True)):
-    _c = _stem.upper()
-    parameter(f"{_stem}_last", _unit, f"{_word} to the last quantifiable concentration", cdisc=f"{_c}LST",
-              winnonlin=f"{_c}last")(lambda v, m=_moment: _area(v, m, "last"))  # fmt: skip
-    parameter(f"{_stem}_all", _unit, f"{_word} with the triangle to the next sample", cdisc=f"{_c}ALL",
-              winnonlin=f"{_c}all")(lambda v, m=_moment: _area(v, m, "all"))  # fmt: skip
-    for _by, _clast, _l in (("obs", "clast_obs", "O"), ("pred", "clast_pred", "P")):
-        _inf = f"{_stem}_inf_{_by}"
-        parameter(_inf, _unit, f"{_word} to infinity from Clast {_by}", ("lambda_z", _clast), where=(OPEN,),
-                  cdisc=f"{_c}IF{_l}", winnonlin=f"{_c}INF_{_by}")(
-            lambda v, m=_moment, k=_clast: _area(v, m, "inf", k))  # fmt: skip
-        parameter(f"{_stem}_pext_{_by}", "%", f"share of {_inf} that is extrapolated", (f"{_stem}_last", _inf),
-                  where=(OPEN,), cdisc=f"{_c}PE{_l}", winnonlin=f"{_c}_%Extrap_{_by}")(
-            lambda v, a=f"{_stem}_last", b=_inf: 100 * (1 - v[a] / _positive(v[b], "the area to infinity is 0")))  # fmt: skip
+def _extrapolated(v: Values, last: str, inf: str) -> float:
+    """Share of an area to infinity beyond Tlast, %."""
+    return 100 * (1 - v[last] / positive(v[inf], "the area to infinity is 0"))
 
 
-def _positive(value: float, reason: str) -> float:
+def positive(value: float, reason: str) -> float:
+    """The value; raises Missing with the reason unless it is above 0."""
     if not value > 0:
         raise Missing(reason)
     return value
 
 
-for _by, _l in (("obs", "O"), ("pred", "P")):
+STEMS = (("auc", "auc", "area", False), ("aumc", "aumc", "area of the moment", True))
+for _stem, _unit, _word, _moment in STEMS:
+    _code, _last = _stem.upper(), f"{_stem}_last"
+    _register = parameter(_last, _unit, f"{_word} to the last quantifiable concentration", cdisc=f"{_code}LST",
+                          winnonlin=f"{_code}last")  # fmt: skip
+    _register(partial(_area, moment=_moment, extent="last"))
+    _register = parameter(f"{_stem}_all", _unit, f"{_word} with the triangle to the next sample", cdisc=f"{_code}ALL",
+                          winnonlin=f"{_code}all")  # fmt: skip
+    _register(partial(_area, moment=_moment, extent="all"))
+    for _by, _letter in (("obs", "O"), ("pred", "P")):
+        _inf, _clast = f"{_stem}_inf_{_by}", f"clast_{_by}"
+        _register = parameter(_inf, _unit, f"{_word} to infinity from Clast {_by}", ("lambda_z", _clast), where=(OPEN,),
+                              cdisc=f"{_code}IF{_letter}", winnonlin=f"{_code}INF_{_by}")  # fmt: skip
+        _register(partial(_area, moment=_moment, extent="inf", clast=_clast))
+        _register = parameter(f"{_stem}_pext_{_by}", "%", f"share of {_inf} that is extrapolated", (_last, _inf),
+                              where=(OPEN,), cdisc=f"{_code}PE{_letter}",
+                              winnonlin=f"{_code}_%Extrap_{_by}")  # fmt: skip
+        _register(partial(_extrapolated, last=_last, inf=_inf))
 
-    @parameter(f"auc_pback_{_by}", "%", f"share of auc_inf_{_by} before the first sample after a bolus",
-               (f"auc_inf_{_by}", "c0"), where=(OPEN,), cdisc=f"AUCPB{_l}", winnonlin=f"AUC_%Back_Ext_{_by}")  # fmt: skip
-    def _(v: Values, inf: str = f"auc_inf_{_by}") -> float:
-        v["c0"]
-        if v.curve.origin.startswith(MEASURED):
-            return 0.0
-        t, c = v.curve.whole()
-        total = _positive(v[inf], "the area to infinity is 0")
-        return 100 * float(areas.segments(t[:2], c[:2], v.curve.settings.method)[0]) / total
+
+def _before_first(v: Values, inf: str) -> float:
+    """Share of an area to infinity before the first sample after a bolus, %."""
+    v["c0"]
+    if v.curve.origin.startswith(MEASURED):
+        return 0.0
+    t, c = v.curve.whole()
+    total = positive(v[inf], "the area to infinity is 0")
+    return 100 * float(areas.segments(t[:2], c[:2], v.curve.settings.method)[0]) / total
+
+
+for _by, _letter in (("obs", "O"), ("pred", "P")):
+    _inf = f"auc_inf_{_by}"
+    _register = parameter(f"auc_pback_{_by}", "%", f"share of {_inf} before the first sample after a bolus",
+                          (_inf, "c0"), where=(OPEN,), cdisc=f"AUCPB{_letter}",
+                          winnonlin=f"AUC_%Back_Ext_{_by}")  # fmt: skip
+    _register(partial(_before_first, inf=_inf))
 
 
 def _to_end(v: Values, moment: bool, clast: str) -> float:
@@ -237,9 +262,8 @@ def _to_end(v: Values, moment: bool, clast: str) -> float:
     if np.isinf(v.curve.length):
         raise Missing("the interval has no end")
     method, end = v.curve.settings.method, v.curve.length
-    if any(d.time > 0 for d in v.curve.doses):
-        if not np.any(np.isclose(v.curve.t, end, rtol=1e-9, atol=0)):
-            raise Missing("other doses lie in the interval and no sample at its end")
+    if any(d.time > 0 for d in v.curve.doses) and not np.any(np.isclose(v.curve.t, end, rtol=1e-9, atol=0)):
+        raise Missing("other doses lie in the interval and no sample at its end")
     t, c = v.curve.beyond()
     if not np.any(c > 0):
         return 0.0
@@ -259,123 +283,10 @@ def _to_end(v: Values, moment: bool, clast: str) -> float:
     return total + top / lz * (a - b * fall) + top / lz**2 * (1 - fall)
 
 
-for _stem, _unit, _word, _moment in (("auc", "auc", "area", False), ("aumc", "aumc", "area of the moment", True)):
-    for _by, _clast in (("obs", "clast_obs"), ("pred", "clast_pred")):
-        parameter(f"{_stem}_int_{_by}", _unit, f"{_word} of the interval, to its end (beyond Tlast by Clast {_by})",
-                  ("lambda_z", _clast), where=(TAU, PART) if _by == "obs" else (PART,),
-                  winnonlin=f"{_stem.upper()}_TAU" if _by == "obs" else "",
-                  cdisc=f"{_stem.upper()}INT" if _by == "obs" else "")(
-            lambda v, m=_moment, k=_clast: _to_end(v, m, k))  # fmt: skip
-
-# ---- residence times, clearance, volumes
-
-ROUTED = {"last": ("LST", "last"), "all": ("ALL", "all"), "inf_obs": ("O", "INF_obs"), "inf_pred": ("P", "INF_pred")}
-
-
-def _mrt(v: Values, extent: str) -> float:
-    area = _positive(v[f"auc_{extent}"], "the area is 0")
-    return v[f"aumc_{extent}"] / area - v.curve.duration / 2
-
-
-def _vss(v: Values, by: str) -> float:
-    if v.curve.route not in ("bolus", "infusion"):
-        raise Missing("Vss needs an intravenous dose (the residence time of another includes absorption)")
-    return v[f"cl_{by}"] * v[f"mrt_{by}"]
-
-
-for _extent, (_l, _w) in ROUTED.items():
-    _by = _extent.removeprefix("inf_")
-    _auc, _where = f"auc_{_extent}", (OPEN,)
-    parameter(f"mrt_{_by}", "time", f"mean residence time from {_auc}, less half an infusion", (_auc, f"aumc_{_extent}"),
-              where=_where, cdisc=f"MRT{_l}", winnonlin=f"MRT{_w}")(lambda v, e=_extent: _mrt(v, e))  # fmt: skip
-    parameter(f"thalf_eff_{_by}", "time", f"effective half-life: ln 2 mrt_{_by}", (f"mrt_{_by}",), where=_where,
-              cdisc=f"EFF{_l}HL")(lambda v, m=f"mrt_{_by}": np.log(2) * v[m])  # fmt: skip
-    parameter(f"kel_{_by}", "inverse_time", f"elimination rate constant 1/mrt_{_by}", (f"mrt_{_by}",), where=_where,
-              cdisc=f"KEL{_l}")(lambda v, m=f"mrt_{_by}": 1 / _positive(v[m], "the residence time is 0"))  # fmt: skip
-    parameter(f"cl_{_by}", "clearance", f"dose over {_auc}", (_auc, "totdose"), where=_where, cdisc=f"CL{_l}",
-              winnonlin=f"Cl_{_by}" if _by in ("obs", "pred") else "")(
-        lambda v, a=_auc: v["totdose"] / _positive(v[a], "the area is 0"))  # fmt: skip
-    parameter(f"vz_{_by}", "volume", f"cl_{_by} over lambda_z", (f"cl_{_by}", "lambda_z"), where=_where,
-              cdisc=f"VZ{_l}", winnonlin=f"Vz_{_by}" if _by in ("obs", "pred") else "")(
-        lambda v, k=f"cl_{_by}": v[k] / v["lambda_z"])  # fmt: skip
-    parameter(f"vss_{_by}", "volume", f"cl_{_by} times mrt_{_by} (intravenous doses)", (f"cl_{_by}", f"mrt_{_by}"),
-              where=_where, cdisc=f"VSS{_l}", winnonlin=f"Vss_{_by}" if _by in ("obs", "pred") else "")(
-        lambda v, b=_by: _vss(v, b))  # fmt: skip
-
-NORMED = (("cmax", "conc_dose", "CMAXD", "Cmax_D"), ("auc_last", "auc_dose", "AUCLSTD", "AUClast_D"),
-          ("auc_all", "auc_dose", "AUCALLD", "AUCall_D"), ("auc_inf_obs", "auc_dose", "AUCIFOD", "AUCINF_D_obs"),
-          ("auc_inf_pred", "auc_dose", "AUCIFPD", "AUCINF_D_pred"))  # fmt: skip
-for _name, _unit, _cdisc, _winnonlin in NORMED:
-    parameter(f"{_name}_dn", _unit, f"{_name} over dose", (_name, "totdose"),
-              where=EVERYWHERE if "inf" not in _name else (OPEN,), cdisc=_cdisc,
-              winnonlin=_winnonlin)(lambda v, n=_name: v[n] / v["totdose"])  # fmt: skip
-
-# ---- a dosing interval
-
-
-@parameter("cav", "conc", "area of the interval over its length", ("auc_int_obs",), where=(TAU, PART), cdisc="CAVG",
-           winnonlin="Cavg")  # fmt: skip
-def _(v: Values) -> float:
-    return v["auc_int_obs"] / v.curve.length
-
-
-@parameter("deg_fluc", "%", "fluctuation: 100 (Cmax - Cmin)/Cav", ("cmax", "cmin", "cav"), where=(TAU,),
-           cdisc="FLUCP", winnonlin="Fluctuation%")  # fmt: skip
-def _(v: Values) -> float:
-    return 100 * (v["cmax"] - v["cmin"]) / _positive(v["cav"], "the mean concentration is 0")
-
-
-@parameter("swing", "%", "100 (Cmax - Cmin)/Cmin", ("cmax", "cmin"), where=(TAU,), cdisc="SWING", winnonlin="Swing")
-def _(v: Values) -> float:
-    return 100 * (v["cmax"] - v["cmin"]) / _positive(v["cmin"], "Cmin is 0")
-
-
-@parameter("ptr", "1", "Cmax over Ctrough", ("cmax", "ctrough"), where=(TAU,), cdisc="PTROUGHR")
-def _(v: Values) -> float:
-    return v["cmax"] / _positive(v["ctrough"], "Ctrough is 0")
-
-
-@parameter("cl_ss", "clearance", "dose over the area of the dosing interval", ("totdose", "auc_int_obs"), where=(TAU,),
-           cdisc="CLTAU", winnonlin="CLss")  # fmt: skip
-def _(v: Values) -> float:
-    return v["totdose"] / _positive(v["auc_int_obs"], "the area is 0")
-
-
-@parameter("vz_ss", "volume", "cl_ss over lambda_z", ("cl_ss", "lambda_z"), where=(TAU,), cdisc="VZTAU", winnonlin="Vz")
-def _(v: Values) -> float:
-    return v["cl_ss"] / v["lambda_z"]
-
-
-@parameter("mrt_md", "time", "residence time at steady state: (AUMCtau + tau (AUCinf - AUCtau))/AUCtau, less half an infusion",
-           ("auc_int_obs", "aumc_int_obs", "auc_inf_obs"), where=(TAU,), cdisc="MRTMD", winnonlin="MRTINF")  # fmt: skip
-def _(v: Values) -> float:
-    area = _positive(v["auc_int_obs"], "the area is 0")
-    rest = v.curve.length * (v["auc_inf_obs"] - area)
-    return (v["aumc_int_obs"] + rest) / area - v.curve.duration / 2
-
-
-@parameter("vss_md", "volume", "cl_ss times mrt_md (intravenous doses)", ("cl_ss", "mrt_md"), where=(TAU,),
-           cdisc="VSSMD", winnonlin="Vss")  # fmt: skip
-def _(v: Values) -> float:
-    if v.curve.route not in ("bolus", "infusion"):
-        raise Missing("Vss needs an intravenous dose (the residence time of another includes absorption)")
-    return v["cl_ss"] * v["mrt_md"]
-
-
-@parameter("accumulation_index", "1", "expected accumulation 1/(1 - exp(-lambda_z tau))", ("lambda_z",), where=(TAU,),
-           winnonlin="Accumulation_Index")  # fmt: skip
-def _(v: Values) -> float:
-    if np.isinf(v.curve.length):
-        raise Missing("the interval has no end")
-    return float(-1 / np.expm1(-v["lambda_z"] * v.curve.length))
-
-
-for _name, _of, _cdisc in (("accumulation_auc", "auc_int_obs", "ARAUC"), ("accumulation_cmax", "cmax", "ARCMAX")):
-
-    @parameter(_name, "1", f"{_of} over that of the first dosing interval", (_of,), where=(TAU,), cdisc=_cdisc)
-    def _(v: Values, of: str = _of) -> float:
-        if v.first is None:
-            raise Missing("the interval after the first dose was not measured, or is this one")
-        if not np.isclose(v.first.curve.length, v.curve.length, rtol=0.01):
-            raise Missing("the first dosing interval has another length")
-        return v[of] / _positive(v.first[of], "the first interval has 0")
+for _stem, _unit, _word, _moment in STEMS:
+    for _by in ("obs", "pred"):
+        _clast, _code = f"clast_{_by}", _stem.upper() if _by == "obs" else ""
+        _register = parameter(f"{_stem}_int_{_by}", _unit, f"{_word} of the interval to its end, beyond Tlast by {_by}",
+                              ("lambda_z", _clast), where=(TAU, PART) if _by == "obs" else (PART,),
+                              cdisc=_code and f"{_code}INT", winnonlin=_code and f"{_code}_TAU")  # fmt: skip
+        _register(partial(_to_end, moment=_moment, clast=_clast))

@@ -20,14 +20,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "time": ("time", "time_h", "afrlt", "tafd", "tad", "hours", "t", "nominal_time", "ntime"),
     "conc": ("dv", "conc", "concentration", "cp", "aval", "pcstresn", "dv_ng_ml", "cobs", "value", "conc_ng_ml", "c"),
     "amount": ("amt", "dose", "amount", "dose_mg", "amt_mg", "exdose"),
-    "evid": ("evid",), "mdv": ("mdv",), "rate": ("rate",), "ii": ("ii", "tau", "ii_h"), "addl": ("addl",), "ss": ("ss",),
+    "evid": ("evid",), "mdv": ("mdv",), "rate": ("rate",),
+    "ii": ("ii", "tau", "ii_h"), "addl": ("addl",), "ss": ("ss",),
     "duration": ("dur", "duration", "tinf", "duration_h", "infusion_duration"),
     "route": ("route", "exroute", "adm", "administration"),
     "lloq": ("lloq", "loq", "pclloq", "alloq"),
     "blq": ("blq", "bql", "blqfl", "blqfn", "cens"),
     "include": ("include_half.life", "include_hl", "include_lambda_z"),
     "exclude": ("exclude_half.life", "exclude_hl", "exclude_lambda_z"),
-    "time_unit": ("timeu", "time_unit", "rrltu"), "conc_unit": ("concu", "concentrationu", "pcstresu", "conc_unit", "unit"),
+    "time_unit": ("timeu", "time_unit", "rrltu"),
+    "conc_unit": ("concu", "concentrationu", "pcstresu", "conc_unit", "unit"),
     "dose_unit": ("doseu", "amtu", "dose_unit", "doseunit"),
 }  # fmt: skip
 #: columns that part profiles of one subject, where the table has them; those of the sample do not part doses
@@ -46,7 +48,9 @@ class Given:
     profiles: list[Profile] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def say(self, rule: str, what: str, fix: str, severity: str = "error", why: str = WHY, path: str = "", **place: Any) -> None:
+    def say(
+        self, rule: str, what: str, fix: str, severity: str = "error", why: str = WHY, path: str = "", **place: Any
+    ) -> None:
         """One finding more."""
         finding = Finding.create(f"nca.{rule}", path or self.path, what, why, fix, severity=severity, **place)
         self.findings.append(finding)
@@ -86,7 +90,7 @@ class Table:
 
 def find_columns(out: Given, cells: Cells, given: dict[str, str]) -> Table:
     """Columns by role; a column that was named and is not there is a finding."""
-    for role, column in given.items():
+    for column in given.values():
         if cells.find((), column) is None:
             out.say("column", "is not in the table", f"columns are: {', '.join(cells.columns)}", column=column,
                     path=cells.path)  # fmt: skip
@@ -104,7 +108,7 @@ def read_numbers(out: Given, table: Table, roles: Sequence[str]) -> None:
 def read_profiles(
     path: str, doses: str = "", stated: Stated | None = None, given: dict[str, str] | None = None
 ) -> Given:
-    """Read samples and doses. ``doses``: a table of its own for them; ``given``: role -> column with an unusual name."""
+    """Read samples and doses. ``doses``: a table of its own for them; ``given``: role -> column, by name."""
     out, stated = Given(path), stated or Stated()
     cells, found = read_cells(path)
     out.findings += found
@@ -133,7 +137,9 @@ def read_profiles(
     is_dose, is_sample = _kinds(out, table, conc, blq)
     for i, (line, time) in enumerate(zip(cells.lines, table.value("time"), strict=True)):
         if (is_dose[i] or is_sample[i]) and np.isnan(time):
-            out.say("time", "the time is missing", "complete the row or remove it", row=line, column=str(table.role["time"]))
+            out.say(
+                "time", "the time is missing", "complete the row or remove it", row=line, column=str(table.role["time"])
+            )
         if subject and not keys[i][0]:
             out.say("subject", "the subject is missing", "complete the row or remove it", row=line, column=subject)
     if has_errors(out.findings):
@@ -158,7 +164,7 @@ def _by(out: Given, cells: Cells, asked: tuple[str, ...] | None) -> tuple[str, .
 
 
 def _concentrations(out: Given, table: Table, lloq: float) -> tuple[np.ndarray, np.ndarray]:
-    """Concentrations (nan: no value; BLQ: 0) and which are BLQ: written as such or as 0, flagged, or below the limit."""
+    """Concentrations (nan: no value; BLQ: 0) and which are BLQ: written so or as 0, flagged, or below the limit."""
     column, n = str(table.role["conc"]), len(table.cells.lines)
     conc, blq = np.full(n, np.nan), np.zeros(n, dtype=bool)
     limit = np.where(np.isnan(table.value("lloq")), lloq, table.value("lloq"))
@@ -168,9 +174,14 @@ def _concentrations(out: Given, table: Table, lloq: float) -> tuple[np.ndarray, 
             blq[i], conc[i] = True, 0.0
             continue
         value = number(text, table.cells.decimal_comma)
-        place = {"row": table.cells.lines[i], "column": column, "value": text}
+        place: dict[str, Any] = {"row": table.cells.lines[i], "column": column, "value": text}
         if value is None:
-            out.say("conc", "is neither a number nor BLQ", "write a number, BLQ or <LIMIT, or NA where there is none", **place)
+            out.say(
+                "conc",
+                "is neither a number nor BLQ",
+                "write a number, BLQ or <LIMIT, or NA where there is none",
+                **place,
+            )
         elif value < 0:
             out.say("conc", "is below 0", "write BLQ where it was below the limit of quantification", **place)
         else:
@@ -180,14 +191,14 @@ def _concentrations(out: Given, table: Table, lloq: float) -> tuple[np.ndarray, 
 
 
 def _kinds(out: Given, table: Table, conc: np.ndarray, blq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows are doses, which are samples. Without EVID a row with an amount is a dose, unless every row has one."""
+    """Which rows are doses, which are samples. Without EVID a row with an amount is a dose, unless all have one."""
     amount, mdv, n = table.value("amount"), table.value("mdv"), len(conc)
     dosed = amount > 0
     if table.role["evid"]:
         evid = np.nan_to_num(table.value("evid"))
         is_dose, is_sample = (evid == 1) | ((evid > 100) & (evid < 200)), evid == 0
         for i in np.flatnonzero(~is_dose & ~is_sample & (evid != 2)):
-            out.say("evid", "a reset, or a code that is not known", "part the profiles by a column period, with EVID 0 and 1",
+            out.say("evid", "a reset, or a code that is not known", "part profiles by a column period, EVID 0 and 1",
                     row=table.cells.lines[i], column=str(table.role["evid"]), value=f"{evid[i]:g}")  # fmt: skip
     elif dosed.any() and not np.all(dosed | np.isnan(conc)):
         is_dose = dosed
@@ -253,7 +264,9 @@ def _build(
             mine = (_stated_dose(out, table, rows, amount, stated),)
             undosed += [key] if np.isnan(mine[0].amount) else []
         units = _units(out, table, rows, stated.units, dose_unit)
-        profile = Profile(key, time[rows], conc[rows], blq[rows], flags["include"][rows], flags["exclude"][rows], mine, units)
+        profile = Profile(
+            key, time[rows], conc[rows], blq[rows], flags["include"][rows], flags["exclude"][rows], mine, units
+        )
         out.profiles.append(profile)
     if undosed:
         shown = ", ".join("/".join(k) for k in undosed[:5]) + (" ..." if len(undosed) > 5 else "")
@@ -262,7 +275,7 @@ def _build(
                 "clearance and volumes are not given, and the dose time is taken as --dose-time")  # fmt: skip
     routes = {d.route for p in out.profiles for d in p.doses}
     if routes == {"extravascular"} and not stated.route and table.role["route"] is None:
-        out.say("route", "the route is not stated; taken as extravascular", "give --route, or a column route, rate or duration",
+        out.say("route", "the route is not stated; taken as extravascular", "give --route, or a column of it",
                 "note", "an intravenous dose has a concentration at its time, and Vss")  # fmt: skip
 
 
@@ -273,7 +286,7 @@ def _once(out: Given, table: Table, rows: np.ndarray, time: np.ndarray, conc: np
         if kept and time[kept[-1]] == time[i]:
             if np.isfinite(conc[i]) and np.isfinite(conc[kept[-1]]):
                 first = table.cells.lines[kept[-1]]
-                out.say("twice", f"a second value at the time of line {first}", "keep one, or part them by a column (--by)",
+                out.say("twice", f"a second value at the time of line {first}", "keep one, or part them by a column",
                         row=table.cells.lines[i], column=str(table.role["time"]), value=f"{time[i]:g}")  # fmt: skip
             elif np.isfinite(conc[i]):
                 kept[-1] = int(i)

@@ -60,11 +60,14 @@ class Values:
         self._known: dict[str, float | Missing] = {}
         self._terminal: Terminal | Missing | None = None
         self._asking: list[str] = []
+        self._used: dict[str, set[str]] = {}
 
     def __getitem__(self, name: str) -> float:
         """A value; raises Missing with its reason, KeyError for an unknown or undeclared one."""
         if self._asking and name not in REGISTRY[self._asking[-1]].needs:
             raise KeyError(f"parameter {self._asking[-1]} uses {name} without declaring it")
+        if self._asking:
+            self._used.setdefault(self._asking[-1], set()).add(name)
         if name not in self._known:
             self._asking.append(name)
             try:
@@ -85,6 +88,10 @@ class Values:
             return self[name], ""
         except Missing as reason:
             return float("nan"), str(reason)
+
+    def rests_on(self, name: str, cause: str) -> bool:
+        """Whether a value was found by means of another, directly or not (or is it)."""
+        return name == cause or any(self.rests_on(n, cause) for n in self._used.get(name, ()))
 
     def terminal(self, fit: Callable[[], Terminal]) -> Terminal:
         """The terminal phase, fitted once; raises Missing."""

@@ -19,7 +19,7 @@ class Missing(ValueError):
 
 @dataclass(frozen=True)
 class Terminal:
-    """ln C = intercept - lambda_z t through ``n`` points from ``first`` to ``last``; ``r2`` and ``adj_r2`` of the fit."""
+    """ln C = intercept - lambda_z t through ``n`` points from ``first`` to ``last``."""
 
     lambda_z: float
     intercept: float
