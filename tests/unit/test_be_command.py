@@ -19,8 +19,8 @@ def crossover(n: int = 6) -> pd.DataFrame:
     for k in range(n):
         sequence = ("TR", "RT")[k % 2]
         for p, t in enumerate(sequence, start=1):
-            rows.append({"subject": k, "period": p, "sequence": sequence, "treatment": t,
-                         "AUC": round(float(np.exp(4 + 0.1 * rng.normal())), 3), "Cmax": round(float(np.exp(2 + 0.1 * rng.normal())), 3)})  # fmt: skip
+            auc, cmax = (round(float(np.exp(level + 0.1 * rng.normal())), 3) for level in (4, 2))
+            rows.append({"subject": k, "period": p, "sequence": sequence, "treatment": t, "AUC": auc, "Cmax": cmax})
     return pd.DataFrame(rows)
 
 

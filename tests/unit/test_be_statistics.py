@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -48,6 +49,12 @@ def study(
     return Study("AUC", *columns, np.array([r[4] for r in rows]), "T", "R")
 
 
+def by_sequence(one: Study, figure: Callable[[np.ndarray], float]) -> dict[str, list[float]]:
+    """A figure of each subject (of the rows that are its own), by sequence."""
+    subjects = {s: dict.fromkeys(one.subject[one.sequence == s]) for s in dict.fromkeys(one.sequence)}
+    return {s: [float(figure(one.subject == x)) for x in names] for s, names in subjects.items()}
+
+
 def without(full: Study, rows: list[int]) -> Study:
     keep = np.ones(len(full.y), dtype=bool)
     keep[rows] = False
@@ -69,8 +76,11 @@ def test_designs_are_told_from_the_data(kind: str) -> None:
     assert design_of(study(DESIGNS[kind])).complete
 
 
-@pytest.mark.parametrize("sequences", [{"TRT": 5, "RTR": 5}, {"RTTR": 4, "TRRT": 4}, {"TTRR": 4, "RRTT": 4},
-                                       {"TR": 3, "RT": 3, "TT": 3, "RR": 3}, {"TRTR": 3, "RTRT": 3, "TRRT": 3, "RTTR": 3}])  # fmt: skip
+REPLICATES = [{"TRT": 5, "RTR": 5}, {"RTTR": 4, "TRRT": 4}, {"TTRR": 4, "RRTT": 4}, {"TR": 3, "RT": 3, "TT": 3, "RR": 3},
+              {"TRTR": 3, "RTRT": 3, "TRRT": 3, "RTTR": 3}]  # fmt: skip
+
+
+@pytest.mark.parametrize("sequences", REPLICATES)
 def test_every_replicate_design_is_estimated_and_scaled(sequences: dict[str, int]) -> None:
     one = study(sequences, effect=0.1)
     assert design_of(one).kind == "full replicate"
@@ -80,8 +90,7 @@ def test_every_replicate_design_is_estimated_and_scaled(sequences: dict[str, int
 
 def test_method_a_of_a_crossover_is_the_t_test_of_period_differences() -> None:
     one = study({"TR": 7, "RT": 7})
-    d = {s: [one.y[one.subject == x][1] - one.y[one.subject == x][0] for x in dict.fromkeys(one.subject[one.sequence == s])]
-         for s in ("TR", "RT")}  # fmt: skip
+    d = by_sequence(one, lambda mine: one.y[mine][1] - one.y[mine][0])
     got = method_a(one)
     assert got.estimate == pytest.approx((np.mean(d["RT"]) - np.mean(d["TR"])) / 2)
     pooled = (np.var(d["RT"], ddof=1) + np.var(d["TR"], ddof=1)) / 2
@@ -125,11 +134,9 @@ def test_reml_is_at_its_optimum_and_uses_more_than_method_a_when_values_are_miss
 def test_no_variance_between_subjects_is_a_fit() -> None:
     rng = np.random.default_rng(3)
     one = study({"TR": 8, "RT": 8})
-    flat = Study(one.endpoint, one.subject, one.sequence, one.period, one.treatment, rng.normal(size=32) * 0.1 * np.where(
-        np.arange(32) % 2, -1, 1), "T", "R")  # fmt: skip
     alternating = np.tile([0.2, -0.2], 16) + 0.01 * rng.normal(size=32)
-    negative = Study(one.endpoint, one.subject, one.sequence, one.period, one.treatment, alternating, "T", "R")
-    for each in (flat, negative):
+    for y in (0.1 * rng.normal(size=32), alternating):
+        each = Study(one.endpoint, one.subject, one.sequence, one.period, one.treatment, y, "T", "R")
         assert np.isfinite(method_b(each, "satterthwaite").df)
 
 
@@ -151,8 +158,7 @@ def test_a_parallel_study_by_welch() -> None:
 
 def test_within_variance_of_a_replicated_arm() -> None:
     one = study({"TRTR": 6, "RTRT": 6})
-    d = {s: [np.diff(one.y[(one.subject == x) & ~one.is_test])[0] for x in dict.fromkeys(one.subject[one.sequence == s])]
-         for s in ("TRTR", "RTRT")}  # fmt: skip
+    d = by_sequence(one, lambda mine: np.diff(one.y[mine & ~one.is_test])[0])
     half = sum((len(x) - 1) * np.var(x, ddof=1) for x in d.values()) / 10 / 2
     got = within(one, "R", by="sequences")
     assert got.variance == pytest.approx(half) and got.df == 10 and got.subjects == 12

@@ -60,7 +60,8 @@ def test_doses_in_a_table_of_their_own(tmp_path: Path) -> None:
 
 
 def test_periods_and_analytes_part_profiles(tmp_path: Path) -> None:
-    text = "id,period,trt,analyte,time,amt,dv\n1,1,T,,0,10,\n1,1,T,par,1,,5\n1,1,T,met,1,,6\n1,2,R,,0,20,\n1,2,R,par,1,,7\n"
+    rows = ["id,period,trt,analyte,time,amt,dv", "1,1,T,,0,10,", "1,1,T,par,1,,5", "1,1,T,met,1,,6", "1,2,R,,0,20,"]
+    text = "\n".join([*rows, "1,2,R,par,1,,7\n"])
     given = read_profiles(write(tmp_path, text))
     assert given.names == ("subject", "period", "trt", "analyte")
     assert [(p.key[1:], p.doses[0].amount) for p in given.profiles] == [
@@ -158,8 +159,8 @@ def test_the_command_writes_long_and_wide_tables(tmp_path: Path, capsys: pytest.
 
 @pytest.mark.parametrize(
     "options",
-    [["--interval", "24"], ["--interval", "5-1"], ["--interval", "0-24:x"], ["--blq", "first"], ["--blq", "middle=half"],
-     ["--units", "length=cm"], ["--column", "dose=D"], ["--parameter", "cmaxx"]],
+    [["--interval", "24"], ["--interval", "5-1"], ["--interval", "0-24:x"], ["--blq", "first"],
+     ["--blq", "middle=half"], ["--units", "length=cm"], ["--column", "dose=D"], ["--parameter", "cmaxx"]],
 )  # fmt: skip
 def test_options_that_say_nothing_are_refused(
     tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
