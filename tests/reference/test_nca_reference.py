@@ -24,8 +24,7 @@ pytestmark = [
 ]
 #: data set -> columns of subject, time and concentration, and the dose that WinNonlin was given
 DATA_SETS = {"Theoph": ("Subject", "Time", "conc", 320.0), "Indometh": ("Subject", "time", "conc", 25.0)}
-#: the configuration in a table's name -> route; an infusion took 0.25 h
-ROUTES = {"": "bolus", "Infusion": "infusion", "NoDose": "bolus", "Wrong_Extravascular": "extravascular"}
+INFUSION_H = 0.25
 
 
 def tables() -> list[Path]:
@@ -33,12 +32,13 @@ def tables() -> list[Path]:
 
 
 def configuration(path: Path) -> tuple[str, str, tuple[Dose, ...]]:
-    """Data set, trapezoids and dose that a table was made with, from its name."""
-    name, method, *more = path.stem.split("_", 2)
-    route = "extravascular" if name == "Theoph" else ROUTES["".join(more)]
-    amount = float("nan") if more == ["NoDose"] else DATA_SETS[name][3]
+    """Data set and trapezoids from a table's name; route and whether there was a dose from its columns."""
+    name, method = path.stem.split("_")[:2]
+    columns = set(pd.read_csv(path, nrows=0).columns)
+    amount = DATA_SETS[name][3] if "Cmax_D" in columns else float("nan")
+    route = "infusion" if "Infusion" in path.stem else ("bolus" if "C0" in columns else "extravascular")
     method = {"Linear": "linear", "Log": "lin-up/log-down"}[method]
-    return name, method, (Dose(0.0, amount, route, 0.25 if route == "infusion" else 0.0),)
+    return name, method, (Dose(0.0, amount, route, INFUSION_H if route == "infusion" else 0.0),)
 
 
 @pytest.mark.parametrize("rules", list(PRESETS))

@@ -10,6 +10,7 @@ import pytest
 
 from pharmtwin.bioequivalence.average import method_a, method_b
 from pharmtwin.bioequivalence.read import Given, read_studies
+from pharmtwin.bioequivalence.study import design_of
 from pharmtwin.cli import main
 
 
@@ -110,6 +111,20 @@ def test_bad_rows_are_findings_with_their_line(tmp_path: Path, column: str, valu
     given = read_studies(save(tmp_path, table), ["AUC"])
     found = [f for f in given.findings if f.severity == "error"]
     assert [f.rule for f in found] == [rule] and found[0].row == 3 and not given.studies
+
+
+def test_subjects_numbered_anew_in_each_sequence_are_told_apart(tmp_path: Path) -> None:
+    table = crossover()
+    first = read_studies(save(tmp_path, table))
+    again = read_studies(save(tmp_path, table.assign(subject=table["subject"] // 2)))
+    assert rules(again, "warning") == ["be.numbers"] and not rules(again)
+    assert same(first, again) and again.studies[0].n_subjects == 6
+
+
+def test_groups_without_periods_are_parallel(tmp_path: Path) -> None:
+    rows = [{"id": k, "group": "RT"[k % 2], "AUC": 10.0 + k} for k in range(9)]
+    given = read_studies(save(tmp_path, pd.DataFrame(rows)))
+    assert not given.findings and design_of(given.studies[0]).kind == "parallel"
 
 
 def test_a_treatment_against_the_sequence_is_a_warning(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ def test_designs_are_told_from_the_data(kind: str) -> None:
     assert design_of(study(DESIGNS[kind])).complete
 
 
-REPLICATES = [{"TRT": 5, "RTR": 5}, {"RTTR": 4, "TRRT": 4}, {"TTRR": 4, "RRTT": 4}, {"TR": 3, "RT": 3, "TT": 3, "RR": 3},
-              {"TRTR": 3, "RTRT": 3, "TRRT": 3, "RTTR": 3}]  # fmt: skip
+REPLICATES = [{"TRT": 5, "RTR": 5}, {"RTTR": 4, "TRRT": 4}, {"TTRR": 4, "RRTT": 4},
+              {"TR": 3, "RT": 3, "TT": 3, "RR": 3}, {"TRTR": 3, "RTRT": 3, "TRRT": 3, "RTTR": 3}]  # fmt: skip
 
 
 @pytest.mark.parametrize("sequences", REPLICATES)

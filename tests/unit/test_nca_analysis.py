@@ -13,7 +13,7 @@ from pharmtwin.nca import urine
 from pharmtwin.nca.analysis import analyse, wide
 from pharmtwin.nca.profile import Dose, Interval, Profile, Units, intervals_of
 from pharmtwin.nca.registry import REGISTRY, Values, parameter
-from pharmtwin.nca.settings import Settings
+from pharmtwin.nca.settings import METHODS, Settings
 from pharmtwin.nca.terminal import Missing
 from pharmtwin.nca.units import unit_of
 
@@ -105,6 +105,30 @@ def test_every_missing_value_has_a_reason_and_no_other() -> None:
     assert "intravenous" in reason["vss_obs"]
     blank = analyse(Profile.of([0, 1, 2], [np.nan] * 3, (Dose(0, 5),)))
     assert (blank[blank["parameter"] == "cmax"]["reason"] == "no concentration was measured in the interval").all()
+
+
+def test_random_profiles_give_finite_values_or_reasons() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        n = int(rng.integers(0, 12))
+        times = np.sort(rng.choice(np.arange(-2, 60, 0.5), n, replace=False))
+        conc = np.exp(rng.normal(size=n) - 0.1 * np.abs(times)) * (rng.uniform(size=n) > 0.2)
+        conc[rng.uniform(size=n) < 0.1] = np.nan
+        route = str(rng.choice(["extravascular", "bolus", "infusion"]))
+        doses = tuple(Dose(12.0 * k, 10.0, route, float(route == "infusion")) for k in range(rng.integers(0, 4)))
+        start = float(rng.integers(-1, 20))
+        for chosen in ((), (Interval(start, start + float(rng.integers(1, 50))), Interval(0, 12, tau=True))):
+            table = analyse(
+                Profile.of(times, conc, doses), Settings(method=str(rng.choice(METHODS))), chosen, threshold=0.3
+            )
+            assert ((table["reason"] != "") == table["value"].isna()).all()
+            assert np.isfinite(table["value"].dropna()).all()
+
+
+def test_an_interval_that_starts_between_samples_with_blq_among_them() -> None:
+    profile = Profile.of([0, 2, 4, 6, 8], [8, 0, 4, 3, 2], (Dose(0, 10, "bolus"),))
+    part = analyse(profile, Settings(method="linear"), [Interval(3, 8)])
+    assert values(part)["cstart"] == pytest.approx(5)  # the BLQ at 2 is dropped
 
 
 def test_all_blq_is_an_area_of_zero_and_no_half_life() -> None:

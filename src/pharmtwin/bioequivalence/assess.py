@@ -95,8 +95,9 @@ def _base(study: Study, design: Design, framework: str, model: str) -> dict[str,
 
 def _point(fit: Fit, alpha: float) -> dict[str, float]:
     low, high = fit.interval(alpha)
-    return {"ratio": 100 * np.exp(fit.estimate), "ci_low": 100 * np.exp(low), "ci_high": 100 * np.exp(high),
-            "df": fit.df, "se": fit.se}  # fmt: skip
+    with np.errstate(over="ignore"):  # one degree of freedom: an interval to infinity
+        ratio, ci_low, ci_high = (float(100 * np.exp(x)) for x in (fit.estimate, low, high))
+    return {"ratio": ratio, "ci_low": ci_low, "ci_high": ci_high, "df": fit.df, "se": fit.se}
 
 
 def _variability(study: Study, by: str) -> tuple[dict[str, float], dict[str, Within], dict[str, str]]:

@@ -42,7 +42,9 @@ class Given:
 
     def say(self, rule: str, what: str, fix: str, severity: str = "error", why: str = WHY, **place: Any) -> None:
         """One finding more."""
-        self.findings.append(Finding.create(f"be.{rule}", self.path, what, why, fix, severity=severity, **place))
+        finding = Finding.create(f"be.{rule}", self.path, what, why, fix, severity=severity, **place)
+        if finding not in self.findings:  # every endpoint looks at the same names
+            self.findings.append(finding)
 
 
 def read_studies(
@@ -61,6 +63,8 @@ def read_studies(
     for role, column in (given or {}).items():
         if role in roles and roles[role] is None:
             out.say("column", "is not in the table", f"columns are: {', '.join(cells.columns)}", column=column)
+    if roles["treatment"] is None and roles["sequence"]:  # parallel groups: the group is the treatment
+        roles["treatment"], roles["sequence"] = roles["sequence"], None
     for role in ("subject", "treatment"):
         if roles[role] is None:
             words = f"no column tells the {role}"
@@ -130,6 +134,7 @@ def _studies(
     logs = logarithms or plain(endpoint).startswith(LOGARITHM)
     text = {role: [cells.columns[c][i] if c else "" for i in rows] for role, c in roles.items()}
     text["period"] = [_canonical(p) for p in text["period"]]
+    _number_within_sequences(out, roles, text)
     _check_names(out, cells, roles, text, rows)
     values = np.full(len(rows), np.nan)
     missing = 0
@@ -162,6 +167,21 @@ def _studies(
         lost = int(np.sum(pair & ~np.isfinite(values)))
         out.studies.append(Study(endpoint, names["subject"], names["sequence"], names["period"], names["treatment"],
                                  values[keep], test, labels[0], planned, lost))  # fmt: skip
+
+
+def _number_within_sequences(out: Given, roles: dict[str, str | None], text: dict[str, list[str]]) -> None:
+def _check_names(
+    out: Given, cells: Cells, roles: dict[str, str | None], text: dict[str, list[str]], rows: list[int]
+) -> None:
+    of: dict[str, set[str]] = {}
+    for subject, sequence in zip(text["subject"], text["sequence"], strict=True):
+        of.setdefault(subject, set()).add(sequence)
+    if not roles["sequence"] or 2 * sum(len(s) > 1 for s in of.values()) <= len(of):
+        return
+    words = "subjects' numbers begin anew in each sequence; number and sequence together are taken as the subject"
+    out.say("numbers", words, "number subjects through the study if these are the same people", "warning",
+            column=str(roles["subject"]))  # fmt: skip
+    text["subject"] = [f"{s} ({q})" for s, q in zip(text["subject"], text["sequence"], strict=True)]
 
 
 def _canonical(text: str) -> str:

@@ -174,11 +174,12 @@ def _start(
         return _between(profile, interval, settings, before)
     if not _follows(profile, interval, begins, span):
         return 0.0, "0 put in: first dose, no sample at its time"
-    length = interval.end - interval.start
-    reach = length if np.isfinite(length) else float(profile.time[-1] - interval.start)
-    if before.any() and interval.start - profile.time[before][-1] <= settings.max_shift * reach:
+    if before.any():
+        length = interval.end - interval.start
+        reach = length if np.isfinite(length) else float(profile.time[-1] - interval.start)
         shift = interval.start - profile.time[before][-1]
-        return float(profile.conc[before][-1]), f"sample {shift:.4g} before the dose"
+        if shift <= settings.max_shift * reach:
+            return float(profile.conc[before][-1]), f"sample {shift:.4g} before the dose"
     if len(c):
         return float(c.min()), "minimum of the interval put in: later dose, no sample at its time"
     return float("nan"), "no concentration was measured in the interval"
@@ -196,7 +197,7 @@ def _between(profile: Profile, interval: Interval, settings: Settings, before: M
     measured = np.isfinite(profile.conc) & (profile.time >= last_dose) & (profile.time <= next_dose)
     t, c = profile.time[measured], profile.conc[measured]
     keep, c = settle_blq(t, c, settings)
-    t = t[keep]
+    t, c = t[keep], c[keep]
     if not len(t) or not t[0] <= interval.start <= t[-1]:
         where = "before the first sample" if not before.any() else "not between samples of one dosing interval"
         return float("nan"), f"the interval starts {where}"
