@@ -170,9 +170,7 @@ def _studies(
 
 
 def _number_within_sequences(out: Given, roles: dict[str, str | None], text: dict[str, list[str]]) -> None:
-def _check_names(
-    out: Given, cells: Cells, roles: dict[str, str | None], text: dict[str, list[str]], rows: list[int]
-) -> None:
+    """Where most subjects' numbers stand in several sequences, people were numbered anew in each: told apart."""
     of: dict[str, set[str]] = {}
     for subject, sequence in zip(text["subject"], text["sequence"], strict=True):
         of.setdefault(subject, set()).add(sequence)
