@@ -55,6 +55,12 @@ def by_sequence(one: Study, figure: Callable[[np.ndarray], float]) -> dict[str, 
     return {s: [float(figure(one.subject == x)) for x in names] for s, names in subjects.items()}
 
 
+def fixed_effects(one: Study) -> np.ndarray:
+    """Columns of method B in four periods, the treatment last."""
+    periods = [one.period == p for p in "234"]
+    return np.column_stack([np.ones(len(one.y)), one.sequence == "TRTR", *periods, one.is_test]).astype(float)
+
+
 def without(full: Study, rows: list[int]) -> Study:
     keep = np.ones(len(full.y), dtype=bool)
     keep[rows] = False
@@ -129,6 +135,32 @@ def test_reml_is_at_its_optimum_and_uses_more_than_method_a_when_values_are_miss
                 + (len(x) - x.shape[1]) * math.log(2 * math.pi))  # fmt: skip
     assert model.fit().deviance == pytest.approx(deviance, rel=1e-10)
     assert b.estimate == pytest.approx(beta[-1])
+
+
+def test_satterthwaite_against_derivatives_by_differences() -> None:
+    one = without(study({"TRTR": 6, "RTRT": 6}, spread=(0.3, 0.3)), [0, 1, 2, 7, 13, 14, 15, 30])
+    x = fixed_effects(one)
+    model = RandomIntercept(x, one.y, one.subject)
+    fit = model.fit()
+    z = (one.subject[:, None] == np.unique(one.subject)[None, :]).astype(float)
+
+    def at(w: np.ndarray) -> tuple[float, float]:
+        """Restricted -2 lnL, and the variance of the treatment's estimate, at variances within and between."""
+        v = w[0] * np.eye(len(x)) + w[1] * z @ z.T
+        vi = np.linalg.inv(v)
+        c = np.linalg.inv(x.T @ vi @ x)
+        left = one.y - x @ (c @ (x.T @ vi @ one.y))
+        return float(np.linalg.slogdet(v)[1] - np.linalg.slogdet(c)[1] + left @ vi @ left), float(c[-1, -1])
+
+    w, h = np.array([fit.within, fit.between]), 1e-4 * np.array([fit.within, fit.between])
+    e = np.diag(h)
+    corners = [
+        [sum(a * b * at(w + a * e[i] + b * e[j])[0] for a in (1, -1) for b in (1, -1)) for j in (0, 1)] for i in (0, 1)
+    ]
+    hessian = np.array(corners) / (4 * np.outer(h, h))
+    gradient = np.array([(at(w + e[i])[1] - at(w - e[i])[1]) / (2 * h[i]) for i in (0, 1)])
+    wanted = 2 * at(w)[1] ** 2 / (gradient @ np.linalg.inv(hessian / 2) @ gradient)
+    assert method_b(one, "satterthwaite").df == pytest.approx(wanted, rel=1e-4)
 
 
 def test_no_variance_between_subjects_is_a_fit() -> None:
