@@ -273,8 +273,14 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_a_comparison_can_disagree() -> None:
-    ours = pd.DataFrame({"parameter": ["a", "b"], "mean": [1.0, 1.0], "sd": [1.0, 1.0], "mcse_mean": [0.03, 0.03]})
-    theirs = ours.assign(mean=[1.1, 1.3], mcse_mean=0.04)
+    error = 1.0 / np.sqrt(2500.0)
+    ours = pd.DataFrame({"parameter": ["a", "b"], "mean": 1.0, "sd": 1.0, "mcse_mean": error, "mcse_sd": error})
+    theirs = ours[["parameter", "sd"]].assign(mean=[1.1, 1.3], ess_bulk=2500.0)
     assert list(compare_moments(ours, theirs)["agrees"]) == [True, False]
-    assert list(compare_moments(ours, theirs)["z"]) == pytest.approx([-2.0, -6.0])
-    assert not compare_moments(ours, theirs.assign(sd=1.2, mean=1.0))["agrees"].any()
+    assert list(compare_moments(ours, theirs)["z"]) == pytest.approx([-0.1 / (error * 2**0.5), -0.3 / (error * 2**0.5)])
+    wider = theirs.assign(sd=1.2, mean=1.0)
+    assert (
+        not compare_moments(ours, wider)["agrees"].any() and not compare_moments(ours, wider, "error")["agrees"].any()
+    )
+    # an sd of 57 effective draws is known to a tenth only
+    assert compare_moments(ours, wider.assign(ess_bulk=57.0), "error")["agrees"].all()

@@ -86,7 +86,7 @@ def bayesian_benchmark(data: Path, number: str) -> Anchor:
         theirs["ess_bulk"] = theirs["parameter"].map(STAN_EFFECTIVE[number])
         sds = [p for p in posterior.idata.posterior if str(p).startswith("sd_")]
         names = {f"omega[{k + 1}]": str(p) for k, p in enumerate(sds)}
-        return compare_moments(posterior.table, theirs.replace({"parameter": names}))
+        return compare_moments(posterior.table, theirs.replace({"parameter": names}), sd_by="error")
 
     return Anchor(name, make, Plan(tune=200, draws=1000, cap=3600.0), compare)
 

@@ -16,28 +16,28 @@ LARGEST_Z = 4.0
 #: ratio of posterior sds that counts as agreement
 SD_RATIO = (0.9, 1.1)
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
-MOMENTS = ["parameter", "mean", "reference_mean", "z", "sd", "reference_sd", "sd_ratio", "agrees"]
+MOMENTS = ["parameter", "mean", "reference_mean", "z", "sd", "reference_sd", "sd_ratio", "sd_z", "agrees"]
 DRAWS = ["parameter", "figure", "value", "reference", "z", "agrees"]
 
 
-def compare_moments(ours: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Means and sds side by side, columns :data:`MOMENTS`; z: difference of the means over their combined error.
+def compare_moments(ours: pd.DataFrame, reference: pd.DataFrame, sd_by: str = "ratio") -> pd.DataFrame:
+    """Means and sds side by side, columns :data:`MOMENTS`; z, sd_z: differences over their combined Monte-Carlo errors.
 
-    ours : rows parameter, mean, sd, mcse_mean (``criticism.diagnostics.parameter_table``). reference : parameter, mean,
-    sd and either mcse_mean or ess_bulk (the error is then sd / sqrt(ess_bulk)). The parameters of ``reference`` decide;
-    one that ``ours`` lacks raises KeyError.
+    ours : rows parameter, mean, sd, mcse_mean, mcse_sd (``criticism.diagnostics.parameter_table``). reference :
+    parameter, mean, sd, and effective draws ess_bulk; the errors are then sd / sqrt(ess) and, of an sd of about normal
+    draws, sd / sqrt(2 ess). The parameters of ``reference`` decide; one that ``ours`` lacks raises KeyError.
+    sd_by : sds agree where their "ratio" is within :data:`SD_RATIO`, or (published sds of few effective draws) where
+    they differ by less than :data:`LARGEST_Z` of their "error".
     """
     known = ours.set_index("parameter")
     own = known.loc[reference["parameter"].astype(str).to_list()]
-    mean, sd, error = (own[c].to_numpy(float) for c in ("mean", "sd", "mcse_mean"))
-    their_mean, their_sd = (reference[c].to_numpy(float) for c in ("mean", "sd"))
-    if "mcse_mean" in reference:
-        their_error = reference["mcse_mean"].to_numpy(float)
-    else:
-        their_error = their_sd / np.sqrt(reference["ess_bulk"].to_numpy(float))
-    z, ratio = (mean - their_mean) / np.hypot(error, their_error), sd / their_sd
-    agrees = (np.abs(z) < LARGEST_Z) & (ratio >= SD_RATIO[0]) & (ratio <= SD_RATIO[1])
-    columns = (reference["parameter"].to_list(), mean, their_mean, z, sd, their_sd, ratio, agrees)
+    mean, sd, error, sd_error = (own[c].to_numpy(float) for c in ("mean", "sd", "mcse_mean", "mcse_sd"))
+    their_mean, their_sd, effective = (reference[c].to_numpy(float) for c in ("mean", "sd", "ess_bulk"))
+    z = (mean - their_mean) / np.hypot(error, their_sd / np.sqrt(effective))
+    ratio, sd_z = sd / their_sd, (sd - their_sd) / np.hypot(sd_error, their_sd / np.sqrt(2.0 * effective))
+    same_sd = {"ratio": (ratio >= SD_RATIO[0]) & (ratio <= SD_RATIO[1]), "error": np.abs(sd_z) < LARGEST_Z}[sd_by]
+    agrees = (np.abs(z) < LARGEST_Z) & same_sd
+    columns = (reference["parameter"].to_list(), mean, their_mean, z, sd, their_sd, ratio, sd_z, agrees)
     return pd.DataFrame(dict(zip(MOMENTS, columns, strict=True)))
 
 
