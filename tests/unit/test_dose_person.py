@@ -36,7 +36,7 @@ def with_occasions() -> Twin:
 
 
 def test_a_new_occasion_is_drawn_from_its_variance_and_tells_nothing_of_the_last() -> None:
-    who = Person.of_twin(with_occasions(), occasions(), 72.0, np.random.default_rng(1), covariate_at="start")
+    who = Person.of_twin(with_occasions(), 72.0, np.random.default_rng(1))
     names = [r.name for r in expand(occasions(), 3).random]
     first = who.effects.shape[1] - len(names)
     kappa = dict(zip(names, who.effects.T[first:], strict=True))
@@ -56,19 +56,16 @@ def test_a_new_occasion_is_drawn_from_its_variance_and_tells_nothing_of_the_last
 
 def test_the_last_occasion_may_go_on() -> None:
     fitted = with_occasions()
-    who = Person.of_twin(fitted, occasions(), 72.0, np.random.default_rng(1), new_occasion=False, covariate_at="start")
+    who = Person.of_twin(fitted, 72.0, np.random.default_rng(1), new_occasion=False)
     assert np.array_equal(who.effects, fitted.effects())
 
     spread = np.log(exposure(who, LONG, "plasma").AUC).std()
     assert spread < 0.1
 
 
-def test_a_twin_of_another_model_or_of_the_future_is_refused() -> None:
-    rng = np.random.default_rng(1)
-    with pytest.raises(ValueError, match="not those of model"):
-        Person.of_twin(with_occasions(), model(), 72.0, rng)
+def test_a_twin_of_the_future_is_refused() -> None:
     with pytest.raises(ValueError, match="before the last sample"):
-        Person.of_twin(with_occasions(), occasions(), 60.0, rng)
+        Person.of_twin(with_occasions(), 60.0, np.random.default_rng(1))
 
 
 def test_a_twins_hypotheses_covariates_and_doses_come_along() -> None:
@@ -77,14 +74,12 @@ def test_a_twins_hypotheses_covariates_and_doses_come_along() -> None:
     subjects, _ = read_subjects(own, rows({"TIME": 0, "EVID": 1, "AMT": 1000}, *late))
     fitted = fit_twin(own, subjects[0], components=FACTORS)
     assert fitted.hypotheses.posterior[1] > 0.9
-    who = Person.of_twin(fitted, own, 24.0, np.random.default_rng(1), components=FACTORS)
+    who = Person.of_twin(fitted, 24.0, np.random.default_rng(1))
     assert np.array_equal(who.case, fitted.posterior.case) and who.sigma.shape == (who.n, 1)
     assert who.covariates.tolist() == [70.0] and who.past is not None and len(who.past.doses) == 1
     left = forecast(who, (), np.array([0.0]), "plasma").concentration[:, 0]
     assert np.median(left) == pytest.approx(20 * np.exp(-0.2 * K * 24), rel=0.05)
-    twice = Person.of_twin(
-        fitted, own, 24.0, np.random.default_rng(1), components=FACTORS, covariates=np.array([140.0])
-    )
+    twice = Person.of_twin(fitted, 24.0, np.random.default_rng(1), covariates=np.array([140.0]))
     ratio = exposure(who, LONG, "plasma").AUC / exposure(twice, LONG, "plasma").AUC
     assert ratio == pytest.approx(2.0, rel=1e-4)
 

@@ -99,6 +99,9 @@ def _parser(action: str) -> argparse.ArgumentParser:
     parser.add_argument("model", help="population model (.yaml); its section data says what the columns mean")
     parser.add_argument("data", help="NONMEM-style rows (.csv): doses given, samples, covariates")
     parser.add_argument("--id", required=True, metavar="ID", help="the person: a value of the column ID")
+    parser.add_argument("--population", metavar="FILE",
+                        help="posterior of the population (.nc or draws.tsv of `pharmtwin population`) as the prior; "
+                        "default: the model file's values, taken as known")  # fmt: skip
     parser.add_argument("--components", metavar="FILE", help="hypotheses about the person (diplotypes), .yaml")
     parser.add_argument("--seed", type=int, default=1, help="master seed (default 1)")
     parser.add_argument("--out", metavar="DIR", help="folder for text and tables")
@@ -119,8 +122,9 @@ def _parser(action: str) -> argparse.ArgumentParser:
 
 
 def _fit(given: Given, arguments: argparse.Namespace) -> Twin:
-    assert given.model is not None and given.subject is not None
-    return fit_twin(given.model, given.subject, components=given.components, master=arguments.seed,
+    assert given.subject is not None
+    model, prior = given.prior()
+    return fit_twin(model, given.subject, prior, given.components, master=arguments.seed,
                     covariate_at=given.columns.covariate_at, name=arguments.data)  # fmt: skip
 
 
@@ -129,13 +133,12 @@ def _person(
     rng: np.random.Generator,
 ) -> Person:  # fmt: skip
     """Whom the dose is for; without samples, draws of the population for such a person."""
-    assert given.model is not None
-    at = given.columns.covariate_at
     if fitted is None:
-        return Person.of_prior(given.model, FIRST_DOSE_DRAWS, rng, subject=given.subject, now=now,
-                               components=given.components, covariates=covariates, covariate_at=at)  # fmt: skip
-    return Person.of_twin(fitted, given.model, now, rng, components=given.components, covariates=covariates,
-                          new_occasion=arguments.occasion == "new", covariate_at=at)  # fmt: skip
+        model, prior = given.prior()
+        return Person.of_prior(model, FIRST_DOSE_DRAWS, rng, prior=prior, subject=given.subject, now=now,
+                               components=given.components, covariates=covariates,
+                               covariate_at=given.columns.covariate_at)  # fmt: skip
+    return Person.of_twin(fitted, now, rng, covariates=covariates, new_occasion=arguments.occasion == "new")
 
 
 def _parameters(fitted: Twin) -> pd.DataFrame:
@@ -159,6 +162,8 @@ def _basis(given: Given, fitted: Twin | None, arguments: argparse.Namespace) -> 
         f"  source: {given.model.source or 'not stated'}",
         f"  person: {arguments.id}; {n} sample(s), {len(given.subject.doses)} dose row(s); seed {arguments.seed}",
     ]
+    if given.population is not None:
+        lines.insert(3, f"  population: {len(given.population)} draws of {arguments.population}, mixed")
     if fitted is None:
         return [*lines, "  method: the population's variability for such a person; no samples (a first dose)"]
     p = fitted.posterior

@@ -13,11 +13,14 @@ import pandas as pd
 from pharmtwin.findings import Finding
 from pharmtwin.inference.dose import files
 from pharmtwin.inference.dose.person import covariates_before, planned
-from pharmtwin.inference.models.description import PopulationModel, PopulationModelError
-from pharmtwin.inference.models.read import read_population_model
-from pharmtwin.inference.problem.case import columns_of
+from pharmtwin.inference.models.description import PopulationModel
+from pharmtwin.inference.problem.case import read_model
 from pharmtwin.inference.problem.problem import ALONE, Component
 from pharmtwin.inference.problem.records import Columns, DataError, Subject, read_subjects
+from pharmtwin.inference.twin.population import PopulationDraws, person_prior
+from pharmtwin.inference.twin.population_file import read_population
+from pharmtwin.inference.twin.prior import TwinPrior
+from pharmtwin.inference.twin.settings import settings
 
 
 @dataclass
@@ -29,6 +32,15 @@ class Given:
     columns: Columns = field(default_factory=Columns)
     subject: Subject | None = None
     components: tuple[Component, ...] = ALONE
+    population: PopulationDraws | None = None
+
+    def prior(self) -> tuple[PopulationModel, TwinPrior | None]:
+        """The model of the person, and the prior of a population posterior where one was given."""
+        assert self.model is not None and self.subject is not None
+        if self.population is None:
+            return self.model, None
+        n = self.subject.n_occasions if self.model.of_occasion and len(self.subject.obs_row) else 1
+        return person_prior(self.model, self.population, n)
 
     def say(self, rule: str, file: str, what: str, why: str, fix: str, severity: str = "error", **place: Any) -> None:
         """One finding more."""
@@ -38,14 +50,12 @@ class Given:
 def read(arguments: argparse.Namespace) -> Given:
     """Model, the person's rows and hypotheses; faults of one file do not hide those of another."""
     given = Given([])
-    path = arguments.model
-    try:
-        given.model, data = read_population_model(path)
-        given.columns = columns_of(data, path)
-    except (PopulationModelError, OSError, ValueError) as error:
-        for line in str(error).splitlines():
-            what = line.removeprefix(f"{path}: ")
-            given.say("model", path, what, "nothing can be predicted", "correct the model file")
+    given.model, given.columns, found = read_model(arguments.model, "dose.model")
+    given.findings += found
+    if arguments.population and given.model is not None:
+        most = int(settings()["population_draws"])
+        given.population, found = read_population(arguments.population, given.model, most)
+        given.findings += found
     if arguments.components:
         given.components, found = files.read_components(arguments.components, given.model)
         given.findings += found

@@ -65,21 +65,17 @@ class Person:
     def of_twin(
         cls,
         twin: Twin,
-        model: PopulationModel,
         now: float,
         rng: np.random.Generator,
         *,
-        components: Sequence[Component] = ALONE,
         covariates: Floats | None = None,
         doses: Sequence[Dose] = (),
         new_occasion: bool = True,
-        covariate_at: str = "end",
     ) -> Person:
         """The person after the fit, with the twin's draws.
 
         Parameters
         ----------
-        model, components, covariate_at : those that the twin was fitted with.
         now : h; doses of the twin's rows at ``now`` or later are planned ones, and left out (:func:`planned`).
         covariates : from now on; default those of the last row before.
         doses : given after the twin's last row.
@@ -88,22 +84,20 @@ class Person:
 
         Raises
         ------
-        ValueError : another model than the twin's; ``now`` before the last sample.
+        ValueError : ``now`` before the last sample.
         """
-        subject = twin.problem.data[0]
+        model, subject = twin.model, twin.problem.data[0]
         if len(subject.obs_row) and subject.times[subject.obs_row].max() > now:
             raise ValueError(f"the forecast starts at {now:g} h, before the last sample that the twin knows of")
         n = subject.n_occasions if model.of_occasion else 1
-        if tuple(r.name for r in expand(model, n).random) != twin.posterior.names:
-            raise ValueError(f"the twin's effects are not those of model {model.name}")
         effects = twin.effects()
         if model.of_occasion and new_occasion:
             effects = np.hstack([effects, _new_occasion(model, twin.prior, len(effects), rng)])
             n += 1
         ahead = covariates_before(subject, now) if covariates is None else covariates
         return cls(
-            model, effects, twin.posterior.case, tuple(components), ahead, until(subject, now), tuple(doses), now, n,
-            twin.posterior.sigma, covariate_at, twin.problem.rtol,
+            model, effects, twin.posterior.case, twin.components, ahead, until(subject, now), tuple(doses), now, n,
+            twin.posterior.sigma, twin.covariate_at, twin.problem.rtol,
         )  # fmt: skip
 
     @classmethod
@@ -113,6 +107,7 @@ class Person:
         n: int,
         rng: np.random.Generator,
         *,
+        prior: TwinPrior | None = None,
         subject: Subject | None = None,
         now: float = 0.0,
         components: Sequence[Component] = ALONE,
@@ -120,11 +115,11 @@ class Person:
         covariate_at: str = "end",
         rtol: float = 1e-6,
     ) -> Person:
-        """A person without samples: n draws of the model's own variability (one occasion).
+        """A person without samples: n draws of the prior of one occasion (default: the model's own variability).
 
         subject : its rows until ``now`` are what was given.
         """
-        prior = TwinPrior.of_model(expand(model, 1))
+        prior = TwinPrior.of_model(expand(model, 1)) if prior is None else prior
         v, sigma = prior.sample(n, rng)
         weight = np.array([c.weight for c in components])
         case = rng.choice(len(weight), size=n, p=weight / weight.sum())

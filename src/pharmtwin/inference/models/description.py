@@ -31,6 +31,8 @@ ERRORS = {
 #: what a dose may be modified by: F (1), lag (h), duration (h) and rate (mg/h) of a zero-order input
 DOSE_ITEMS = ("F", "lag", "duration", "rate")
 LEVELS = ("subject", "occasion")
+#: names of a random effect's standard deviation, and of the correlation of two, among draws of a population
+SD, CORRELATION = "sd_{}", "corr_{}_{}"
 
 
 class PopulationModelError(ValueError):
@@ -49,6 +51,16 @@ class Prior:
     arguments: tuple[float, ...] = ()
     lower: float = -np.inf
     upper: float = np.inf
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Lowest and highest possible value: of the family, within the bounds."""
+        low, high = -np.inf, np.inf
+        if self.family == "uniform":
+            low, high = self.arguments[0], self.arguments[1]
+        elif self.family in ("lognormal", "halfnormal", "halfcauchy"):
+            low = 0.0
+        return max(low, self.lower), min(high, self.upper)
 
 
 @dataclass(frozen=True)

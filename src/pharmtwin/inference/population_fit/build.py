@@ -22,7 +22,14 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from pharmtwin.inference.models.description import PopulationModel, PopulationModelError, Prior, RandomEffect
+from pharmtwin.inference.models.description import (
+    CORRELATION,
+    SD,
+    PopulationModel,
+    PopulationModelError,
+    Prior,
+    RandomEffect,
+)
 from pharmtwin.inference.models.occasions import effect_of
 from pharmtwin.inference.population_fit.likelihood_op import LikelihoodOp
 from pharmtwin.inference.population_fit.priors import Free, correlation_factor, log_lkj, n_correlations
@@ -35,8 +42,6 @@ Floats = NDArray[np.float64]
 SD_PRIOR = Prior("halfnormal", (0.4,))
 #: standard deviation to start from where a file states a variance of 0
 SD_START = 0.2
-#: name of the standard deviation and of the correlations among the draws
-SD, CORRELATION = "sd_{}", "corr_{}_{}"
 
 
 @dataclass(frozen=True, eq=False)

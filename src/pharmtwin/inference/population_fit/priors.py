@@ -48,8 +48,8 @@ class Free:
         soft: bool = False,
     ) -> Free:
         """With the support of the prior within further bounds; raises ValueError where start or bounds do not fit."""
-        low, high = _support(prior)
-        low, high = max(low, prior.lower, lower), min(high, prior.upper, upper)
+        low, high = prior.support
+        low, high = max(low, lower), min(high, upper)
         if not low < start < high:
             raise ValueError(
                 f"{name}: its value {start:g} lies outside of {low:g} to {high:g}, the support of its prior"
@@ -100,13 +100,6 @@ class Free:
         if self.prior.family == "lognormal" or (self.prior.family == "normal" and not bounded):
             return self.prior.arguments[1]
         return 1.0
-
-
-def _support(prior: Prior) -> tuple[float, float]:
-    """Of the family alone."""
-    if prior.family == "uniform":
-        return prior.arguments[0], prior.arguments[1]
-    return (0.0, math.inf) if prior.family in ("lognormal", "halfnormal", "halfcauchy") else (-math.inf, math.inf)
 
 
 def log_prior(prior: Prior, x: Any) -> Any:

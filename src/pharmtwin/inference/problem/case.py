@@ -51,6 +51,17 @@ def read_case(model_path: str | Path, data_path: str | Path) -> Case:
     return Case(model, columns, table, tuple(seen), tuple(findings))
 
 
+def read_model(path: str, rule: str) -> tuple[PopulationModel | None, Columns, list[Finding]]:
+    """A model file and what the columns of its data mean; faults come back as findings of ``rule``."""
+    try:
+        model, data = read_population_model(path)
+        return model, columns_of(data, path), []
+    except (PopulationModelError, OSError, ValueError) as error:
+        said = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
+        why, fix = "nothing can be predicted", "correct the model file"
+        return None, Columns(), [Finding.create(rule, path, what, why, fix) for what in said]
+
+
 def columns_of(data: Mapping[str, Any], where: str) -> Columns:
     """What the columns mean, from the section ``data`` of a model file; raises PopulationModelError on unknown keys."""
     known = Columns.__dataclass_fields__

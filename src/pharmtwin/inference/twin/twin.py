@@ -28,10 +28,14 @@ class Twin:
 
     Attributes
     ----------
+    model, components, covariate_at : as given to :func:`fit_twin`.
     posterior : draws. problem, prior : what they are of (impossible samples left out). learned : see ``learned``.
     hypotheses : name, prior and posterior probability of each component. findings : what is remarkable.
     """
 
+    model: PopulationModel
+    components: tuple[Component, ...]
+    covariate_at: str
     problem: Problem
     prior: TwinPrior
     posterior: TwinPosterior
@@ -119,7 +123,10 @@ def fit_twin(
             "posterior": posterior.probability,
         }
     )
-    return Twin(target.problem, own, posterior, learned(own, posterior, streams[2]), hypotheses, tuple(found))
+    return Twin(
+        model, tuple(components), covariate_at, target.problem, own, posterior,
+        learned(own, posterior, streams[2]), hypotheses, tuple(found),
+    )  # fmt: skip
 
 
 def _without(subject: Subject, numbers: NDArray[np.int64]) -> Subject:
