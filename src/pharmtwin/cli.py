@@ -154,6 +154,8 @@ OWN = {
             "conditional modes (MAP) of a population model and data; of a folder of models, beside NONMEM's"),
     "estimate": ("inference.estimation.command", "main",
                  "maximum likelihood of a population model: FO, FOCE, FOCEI, Laplace, adaptive quadrature"),
+    "population": ("inference.population_fit.command", "main",
+                   "posterior of a population model by NUTS, with its checks; a prior for twin and dose"),
     "twin": ("inference.command", "twin", "one person's posterior from a population model and samples"),
     "dose": ("inference.command", "dose", "a licensed dose under one person's posterior, and when to sample next"),
     "nca": ("nca.command", "main", "non-compartmental analysis: all parameters, a reason for each that is missing"),

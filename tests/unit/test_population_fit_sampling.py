@@ -88,7 +88,7 @@ def test_equal_seeds_give_equal_files(made: Made, posterior: Posterior, tmp_path
     again = sample(fit, PLAN, master=7, name="normal", compiled=compiled, centre=centre)
     other = sample(fit, PLAN, master=8, name="normal", compiled=compiled, centre=centre)
     for name, p in (("a", posterior), ("b", again), ("c", other)):
-        p.save(tmp_path / f"{name}.nc")
+        p.save(tmp_path / f"{name}.nc", fit)
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes() != (tmp_path / "c.nc").read_bytes()
 
 

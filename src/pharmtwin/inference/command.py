@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.core.seeds import generator
-from pharmtwin.files import write_text
-from pharmtwin.findings import Finding, has_errors, write_findings
+from pharmtwin.findings import has_errors
 from pharmtwin.inference.dose import files
 from pharmtwin.inference.dose.answer import Answer, find_dose, words
 from pharmtwin.inference.dose.choice import CONFLICTS, objections
 from pharmtwin.inference.dose.given import Given, covariates_from_now, read, start
 from pharmtwin.inference.dose.person import Person
 from pharmtwin.inference.nonmem.estimates import individual_parameters
+from pharmtwin.inference.output import finding_lines, refused, shown, write_folder
 from pharmtwin.inference.twin.twin import Twin, fit_twin
 
 SUPPORT = "Decision support for a professional who knows the patient; not a prescription, not a medical device."
@@ -35,26 +34,27 @@ def twin(argv: Sequence[str]) -> int:
         given.say("samples", arguments.data, "the person has no samples", "there is nothing to fit",
                   "add samples; `pharmtwin dose` finds a first dose without")  # fmt: skip
     if has_errors(given.findings):
-        return _refused(given.findings, arguments.out)
+        return refused(given.findings, arguments.out)
     started = time.monotonic()
     try:
         fitted = _fit(given, arguments)
     except ValueError as error:
         given.say("impossible", arguments.data, str(error), "there is no posterior", "see what it says")
-        return _refused(given.findings, arguments.out)
+        return refused(given.findings, arguments.out)
     seconds = time.monotonic() - started
     findings = [*given.findings, *fitted.findings]
     parameters = _parameters(fitted)
-    lines = [*_basis(given, fitted, arguments), "", *_twin_lines(fitted, parameters), "", *_finding_lines(findings), "",
+    lines = [*_basis(given, fitted, arguments), "", *_twin_lines(fitted, parameters), "", *finding_lines(findings), "",
              f"usable for forecasts and doses: {'yes' if fitted.usable else 'NO'}"]  # fmt: skip
     print("\n".join(lines))
     print(f"time: {seconds:.1f} s")
     if has_errors(findings):
-        return _refused((), arguments.out)
+        return refused((), arguments.out)
     draws = pd.DataFrame(fitted.posterior.v, columns=list(fitted.posterior.names))
     draws.insert(0, "component", [fitted.problem.names_of_case[c] for c in fitted.posterior.case])
     tables = {"learned": fitted.learned, "parameters": parameters, "hypotheses": fitted.hypotheses, "draws": draws}
-    _write(arguments.out, "twin.txt", lines, findings, tables)
+    if arguments.out:
+        write_folder(Path(arguments.out), "twin.txt", lines, findings, tables)
     return 0
 
 
@@ -68,7 +68,7 @@ def dose(argv: Sequence[str]) -> int:
     now = start(given, arguments)
     covariates = covariates_from_now(given, arguments, now)
     if has_errors(given.findings) or given.model is None or given.subject is None or licence is None or asked is None:
-        return _refused(given.findings, arguments.out)
+        return refused(given.findings, arguments.out)
     started = time.monotonic()
     rng = generator(arguments.seed, "dose", given.subject.id)
     goal = asked.goal
@@ -79,17 +79,18 @@ def dose(argv: Sequence[str]) -> int:
         answer = find_dose(person, licence, asked, against, rng, given.columns.lloq.get(goal.output, 0.0))
     except ValueError as error:  # the model cannot be solved for these rows, or the licence allows nothing
         given.say("impossible", arguments.data, str(error), "no dose can be looked for", "see what it says")
-        return _refused(given.findings, arguments.out)
+        return refused(given.findings, arguments.out)
     findings = [*given.findings, *(fitted.findings if fitted else ())]
     lines = [
         SUPPORT, "", *_basis(given, fitted, arguments), *_forecast_lines(person, fitted, arguments.occasion), "",
-        *words(answer, asked, given.model.output(goal.output).unit), "", *_finding_lines(findings),
+        *words(answer, asked, given.model.output(goal.output).unit), "", *finding_lines(findings),
     ]  # fmt: skip
     print("\n".join(lines))
     print(f"time: {time.monotonic() - started:.1f} s")
     if has_errors(findings):
-        return _refused((), arguments.out)
-    _write(arguments.out, "dose.txt", lines, findings, _tables(answer))
+        return refused((), arguments.out)
+    if arguments.out:
+        write_folder(Path(arguments.out), "dose.txt", lines, findings, _tables(answer))
     return 0
 
 
@@ -174,11 +175,10 @@ def _basis(given: Given, fitted: Twin | None, arguments: argparse.Namespace) -> 
 
 
 def _twin_lines(fitted: Twin, parameters: pd.DataFrame) -> list[str]:
-    show = lambda t: t.to_string(index=False, float_format=lambda v: f"{v:.4g}")  # noqa: E731
-    lines = ["what the samples taught (variance_left, overlap: 1 nothing)", show(fitted.learned), ""]
-    lines += ["individual parameters (median, 90 % interval; covariates of the first row)", show(parameters)]
+    lines = ["what the samples taught (variance_left, overlap: 1 nothing)", shown(fitted.learned), ""]
+    lines += ["individual parameters (median, 90 % interval; covariates of the first row)", shown(parameters)]
     if len(fitted.hypotheses) > 1:
-        lines += ["", "hypotheses", show(fitted.hypotheses)]
+        lines += ["", "hypotheses", shown(fitted.hypotheses)]
     return lines
 
 
@@ -192,34 +192,6 @@ def _forecast_lines(person: Person, fitted: Twin | None, occasion: str) -> list[
     return lines
 
 
-def _finding_lines(findings: Sequence[Finding]) -> list[str]:
-    return ["findings", *(f"  {f.severity}: {f.message()}" for f in findings)] if findings else ["findings: none"]
-
-
 def _tables(answer: Answer) -> dict[str, pd.DataFrame]:
     tables = {"regimens": answer.table, "exposure": answer.profile, "next_sample": answer.samples}
     return {name: table for name, table in tables.items() if len(table.columns)}
-
-
-def _refused(findings: Sequence[Finding], out: str | None) -> int:
-    """Say all that is wrong; nothing is written."""
-    for finding in findings:
-        print(f"{finding.severity}: {finding.message()}", file=sys.stderr)
-    if out:
-        older = "; what is there is of an earlier run" if Path(out).exists() else ""
-        print(f"nothing was written to {out}{older}", file=sys.stderr)
-    return 1
-
-
-def _write(
-    out: str | None, name: str, lines: Sequence[str], findings: Sequence[Finding], tables: dict[str, pd.DataFrame]
-) -> None:
-    """Tables first, the text last: with it the folder is complete."""
-    if not out:
-        return
-    folder = Path(out)
-    for table, frame in tables.items():
-        write_text(folder / f"{table}.tsv", frame.to_csv(sep="\t", index=False, lineterminator="\n"))
-    write_findings(findings, folder / "findings.tsv")
-    write_text(folder / name, "\n".join(lines) + "\n")
-    print(f"written to {folder}: {', '.join([name, *(f'{t}.tsv' for t in tables), 'findings.tsv'])}")

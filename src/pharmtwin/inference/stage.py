@@ -58,16 +58,21 @@ def fit_study(
     return tables, posterior
 
 
-def save_posterior(posterior: Any, path: Path) -> None:
-    """Write all draws as NetCDF without clock or host, so that equal draws give equal bytes."""
+def save_posterior(posterior: Any, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write all draws as NetCDF without clock or host, so that equal draws give equal bytes.
+
+    about : attributes of the group ``posterior``. A group that is not there is left out.
+    """
     import arviz as az
 
     groups = {}
     for name in ("posterior", "sample_stats"):
+        if name not in posterior.groups():
+            continue
         group = getattr(posterior, name).copy()
         keep = [v for v in group.data_vars if group[v].dtype.kind in "fiub" and v not in ("u",)]
         group = group[keep]
-        group.attrs = {}
+        group.attrs = dict(about or {}) if name == "posterior" else {}
         groups[name] = group
     idata = az.InferenceData(**groups)
     idata.attrs.clear()

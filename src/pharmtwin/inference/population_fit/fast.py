@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from pharmtwin.core.seeds import generator
+from pharmtwin.inference.criticism.limits import COLUMNS
 from pharmtwin.inference.criticism.psis import pareto_k_limit, psis
 from pharmtwin.inference.population_fit.build import PopulationFit
 from pharmtwin.inference.population_fit.geometry import Density
-from pharmtwin.inference.population_fit.sample import RAW, Posterior
+from pharmtwin.inference.population_fit.sample import RAW, Posterior, said_of
+from pharmtwin.inference.stage import save_posterior
 
 Floats = NDArray[np.float64]
 NOT_COMPARED = "not compared with NUTS"
@@ -50,6 +53,30 @@ class FastPosterior:
     effective: float
     seconds: float
     comparison: pd.DataFrame | None = None
+
+    def table(self, fit: PopulationFit) -> pd.DataFrame:
+        """Mean and sd of the population's parameters."""
+        rows = [(n, float(self.draws[n].mean()), float(self.draws[n].std(ddof=1))) for n in fit.parameters]
+        return pd.DataFrame(rows, columns=["parameter", "mean", "sd"])
+
+    def checks(self) -> pd.DataFrame:
+        """Rows of ``criticism.limits``: Pareto's k, and agreement with NUTS where it was compared."""
+        rows: list[tuple[Any, ...]] = [("pareto_k", self.k, f"at most {self.k_limit:g}", self.k <= self.k_limit, "")]
+        if self.comparison is None:
+            rows.append(("differs_from_nuts", math.nan, "at most 0", False, NOT_COMPARED))
+        else:
+            wrong = self.comparison.loc[~self.comparison["agrees"], "parameter"].astype(str)
+            rows.append(("differs_from_nuts", float(len(wrong)), "at most 0", not len(wrong), ", ".join(wrong)))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def save(self, path: str | Path, fit: PopulationFit) -> None:
+        """The draws as NetCDF (one chain), with model and verdict."""
+        import arviz as az
+
+        coords = {k: list(v) for k, v in fit.model.coords.items() if v is not None}
+        dims = {"eta": ["subject", "effect"], "omega": ["random", "random_"]}
+        idata = az.from_dict({n: v[None] for n, v in self.draws.items()}, coords=coords, dims=dims)
+        save_posterior(idata, Path(path), said_of(fit, self.method, self.verdict))
 
     @property
     def verdict(self) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +53,13 @@ class Centre:
 
 
 class Density:
-    """Log posterior of the compiled model and its gradient at (v, u), as the sampler itself calls it."""
+    """Log posterior of the compiled model and its gradient at (v, u), as the sampler itself calls it.
 
-    def __init__(self, fit: PopulationFit, compiled: Any) -> None:
-        self.fit, self.compiled = fit, compiled
+    ``end``: time (``time.monotonic``) from which it raises TimeoutError.
+    """
+
+    def __init__(self, fit: PopulationFit, compiled: Any, end: float = math.inf) -> None:
+        self.fit, self.compiled, self.end = fit, compiled, end
         self.n = int(compiled.n_dim)
         self.refresh()
 
@@ -65,6 +70,8 @@ class Density:
 
     def __call__(self, x: Floats) -> tuple[float, Floats]:
         """At a point (n_dim,); -inf where value or gradient are not finite."""
+        if time.monotonic() > self.end:
+            raise TimeoutError("the cap came before the posterior's centre was found: raise it, or simplify the model")
         x = np.ascontiguousarray(x, dtype=float)
         value, gradient = np.empty(()), np.empty(self.n)
         data = ctypes.c_void_p(self.compiled.user_data.ctypes.data)
@@ -95,9 +102,12 @@ def _pointer(array: Floats) -> Any:
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
 
 
-def settle(fit: PopulationFit, compiled: Any) -> Centre:
-    """Move the maps of the fit (its shared variables) to the posterior; see the module's docstring."""
-    density = Density(fit, compiled)
+def settle(fit: PopulationFit, compiled: Any, end: float = math.inf) -> Centre:
+    """Move the maps of the fit (its shared variables) to the posterior; see the module's docstring.
+
+    Raises TimeoutError where it is not there at ``end`` (``time.monotonic``); looked at with every evaluation.
+    """
+    density = Density(fit, compiled, end)
     p, scale = fit.start(), fit.scales()
     sd, eta = scale.copy(), np.zeros((len(fit.problem.subjects), fit.n_random))
     settled, rounds = False, 0

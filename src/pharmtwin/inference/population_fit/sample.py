@@ -93,9 +93,15 @@ class Posterior:
             columns |= dict(zip(_eta_names(fit), self.draws("eta").reshape(n_chains * n_draws, -1).T, strict=True))
         return pd.DataFrame(columns)
 
-    def save(self, path: str | Path) -> None:
-        """All draws as NetCDF without clock or host: equal draws give equal bytes."""
-        save_posterior(self.idata, Path(path))
+    def save(self, path: str | Path, fit: PopulationFit) -> None:
+        """All draws as NetCDF without clock or host, with model and verdict: equal draws give equal bytes."""
+        save_posterior(self.idata, Path(path), said_of(fit, "NUTS", self.verdict))
+
+
+def said_of(fit: PopulationFit, method: str, verdict: str) -> dict[str, str]:
+    """What a file of draws says of itself; ``digest`` is of the model's equations."""
+    source = fit.source
+    return {"model": source.name, "digest": source.structure.digest, "method": method, "verdict": verdict}
 
 
 def compile_fit(fit: PopulationFit) -> Any:
@@ -133,12 +139,7 @@ def sample(
     centre = settle(fit, compiled) if centre is None else centre
     prepared = time.perf_counter() - begun
     n_gradients = plan.chains * (plan.tune + plan.draws) * expected_steps(compiled.n_dim)
-    one = time_of_gradient(fit, compiled)
-    log.info(
-        "%s: %d parameters, %.3g ms a gradient; %d chains of %d + %d draws on %d threads: about %.0f s (cap %.0f s)",
-        name, compiled.n_dim, 1e3 * one, plan.chains, plan.tune, plan.draws, plan.cores,
-        n_gradients * one / min(plan.cores, plan.chains), plan.cap,
-    )  # fmt: skip
+    announce(fit, compiled, plan, name, log)
     calls, failed = (int(c) for c in fit.op.counter)
     begun, cpu = time.perf_counter(), time.process_time()
     sampler = nutpie.sample(
@@ -159,6 +160,17 @@ def sample(
         int(fit.op.counter[0]) - calls, int(fit.op.counter[1]) - failed,
     )  # fmt: skip
     return judged(fit, made, log)
+
+
+def announce(fit: PopulationFit, compiled: Any, plan: Plan, name: str, log: logging.Logger) -> None:
+    """Log how long sampling is likely to take."""
+    one = time_of_gradient(fit, compiled)
+    n_gradients = plan.chains * (plan.tune + plan.draws) * expected_steps(compiled.n_dim)
+    log.info(
+        "%s: %d parameters, %.3g ms a gradient; %d chains of %d + %d draws on %d threads: about %.0f s (cap %.0f s)",
+        name, compiled.n_dim, 1e3 * one, plan.chains, plan.tune, plan.draws, plan.cores,
+        n_gradients * one / min(plan.cores, plan.chains), plan.cap,
+    )  # fmt: skip
 
 
 def expected_steps(n_dim: int) -> int:

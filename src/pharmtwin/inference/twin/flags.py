@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pharmtwin.findings import Finding
 from pharmtwin.inference.problem import score as sc
 from pharmtwin.inference.twin.ladder import TwinPosterior
-from pharmtwin.inference.twin.residuals import quantified, residual_sd, standardised
+from pharmtwin.inference.twin.residuals import Samples, quantified, residual_sd, standardised
 from pharmtwin.inference.twin.settings import settings
 from pharmtwin.inference.twin.surprise import impossible, slip, surprise
 from pharmtwin.inference.twin.target import Predictive, TwinTarget
@@ -97,7 +97,7 @@ def of_fit(target: TwinTarget, posterior: TwinPosterior, name: str) -> list[Find
     solved = np.isfinite(posterior.f).all(axis=1)
     if solved.any():
         f, sigma = posterior.f[solved], posterior.sigma[solved]
-        for i, j, size in _contradictions(target, f, sigma, s["same_time"]):
+        for i, j, size in contradictions(target, f, sigma, s["same_time"]):
             if size > s["outlier"]:
                 other = target.problem.y[target.obs[i]]
                 notes.say("contradiction", j, f"and {other:g} are of one time, {size:.1f} standard deviations apart",
@@ -122,7 +122,7 @@ def of_fit(target: TwinTarget, posterior: TwinPosterior, name: str) -> list[Find
     return notes.findings
 
 
-def _contradictions(target: TwinTarget, f: Floats, sigma: Floats, near: float) -> list[tuple[int, int, float]]:
+def contradictions(target: Samples, f: Floats, sigma: Floats, near: float) -> list[tuple[int, int, float]]:
     """Pairs of values of one output and time, and their difference in standard deviations (of values or logarithms)."""
     p, obs = target.problem, target.obs
     sd, middle = np.mean(residual_sd(target, f, sigma), axis=0), np.mean(f, axis=0)

@@ -59,9 +59,9 @@ class _Scale:
 
     @classmethod
     def of(cls, effect: FixedEffect, draws: Floats) -> _Scale:
-        """That of its prior and bounds; positive draws of an effect without any are on the logarithm."""
+        """That of its prior and bounds; where neither is stated, positive draws are on the logarithm."""
         low, high = bounds(effect)
-        if np.isinf(low) and np.isinf(high) and np.all(draws > 0):
+        if effect.prior is None and np.isinf(low) and np.isinf(high) and np.all(draws > 0):
             low = 0.0
         return cls(low, high)
 

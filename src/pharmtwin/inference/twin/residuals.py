@@ -1,20 +1,51 @@
-"""Residual error of a person's samples, by draw: its standard deviation, simulated samples, and residuals."""
+"""Residual error of samples, by draw: its standard deviation, simulated samples, and residuals."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from pharmtwin.inference.problem import score as sc
-from pharmtwin.inference.twin.target import TwinTarget
+from pharmtwin.inference.problem.problem import Problem
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-def residual_sd(target: TwinTarget, f: Floats, sigma: Floats) -> Floats:
+class Samples(Protocol):
+    """Samples among the observations of a problem: a person's (``TwinTarget``), or others."""
+
+    @property
+    def problem(self) -> Problem:
+        """Whose observations."""
+
+    @property
+    def obs(self) -> Ints:
+        """Numbers of the samples among them."""
+
+    @property
+    def n_obs(self) -> int:
+        """Samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """All observations of a problem, or some of them."""
+
+    problem: Problem
+    obs: Ints
+
+    @property
+    def n_obs(self) -> int:
+        """Samples."""
+        return len(self.obs)
+
+
+def residual_sd(target: Samples, f: Floats, sigma: Floats) -> Floats:
     """Standard deviation of the residual error at predictions f (n, n_obs), residual parameters sigma (n, n_residuals).
 
     Of the logarithm where the error is lognormal. NaN where the prediction is, or is 0 and the error has no scale.
@@ -38,7 +69,7 @@ def _spreads(f: Any, sigma: Any, kind: Any, where: Any, zero: Any) -> Any:
     return out
 
 
-def simulated(target: TwinTarget, f: Floats, sigma: Floats, rng: np.random.Generator) -> Floats:
+def simulated(target: Samples, f: Floats, sigma: Floats, rng: np.random.Generator) -> Floats:
     """Samples drawn around predictions f (n, n_obs), nothing censored. NaN where there is no prediction."""
     sd = residual_sd(target, f, sigma)
     noise = sd * rng.standard_normal(f.shape)
@@ -46,7 +77,7 @@ def simulated(target: TwinTarget, f: Floats, sigma: Floats, rng: np.random.Gener
     return np.where(lognormal, f * np.exp(np.where(lognormal, noise, 0.0)), f + noise)
 
 
-def log_likelihood(target: TwinTarget, f: Floats, sigma: Floats) -> Floats:
+def log_likelihood(target: Samples, f: Floats, sigma: Floats) -> Floats:
     """Log-likelihood of each sample at each prediction f (n, n_obs), residual parameters sigma (n, n_residuals)."""
     p, obs = target.problem, target.obs
     out = np.empty(f.shape)
@@ -57,7 +88,7 @@ def log_likelihood(target: TwinTarget, f: Floats, sigma: Floats) -> Floats:
     return out
 
 
-def standardised(target: TwinTarget, f: Floats, sigma: Floats) -> Floats:
+def standardised(target: Samples, f: Floats, sigma: Floats) -> Floats:
     """(sample - prediction) / residual standard deviation, (n, n_obs); NaN for samples that are censored."""
     p, obs = target.problem, target.obs
     sd = residual_sd(target, f, sigma)
@@ -68,6 +99,6 @@ def standardised(target: TwinTarget, f: Floats, sigma: Floats) -> Floats:
     return np.asarray(np.where(quantified(target), out, np.nan))
 
 
-def quantified(target: TwinTarget) -> NDArray[np.bool_]:
+def quantified(target: Samples) -> NDArray[np.bool_]:
     """Which samples have a value (the others are known to lie beyond a limit)."""
     return np.isin(target.problem.code[target.obs], (sc.OBSERVED, sc.TRUNCATED))

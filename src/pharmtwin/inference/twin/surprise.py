@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from pharmtwin.inference.problem import score as sc
-from pharmtwin.inference.twin.residuals import log_likelihood, quantified, residual_sd, simulated
-from pharmtwin.inference.twin.target import Predictive, TwinTarget
+from pharmtwin.inference.twin.residuals import Samples, log_likelihood, quantified, residual_sd, simulated
+from pharmtwin.inference.twin.target import Predictive
 
 Floats = NDArray[np.float64]
 #: factors that a slip of units makes (mg for ug, ug/L for mg/L), and how near to one counts
@@ -21,7 +21,7 @@ SLIPS, NEAR = (1e-6, 1e-3, 1e3, 1e6), 3.0
 NOTHING = 1e-6
 
 
-def impossible(target: TwinTarget, prior: Predictive) -> NDArray[np.bool_]:
+def impossible(target: Samples, prior: Predictive) -> NDArray[np.bool_]:
     """Samples (n_obs,) that no draw of the prior can give: a prediction of 0 under a relative error, a value of 0 under
     a lognormal one. Draws that the solver fails on do not count."""
     value = log_likelihood(target, prior.f, prior.sigma)
@@ -31,7 +31,7 @@ def impossible(target: TwinTarget, prior: Predictive) -> NDArray[np.bool_]:
     )
 
 
-def surprise(target: TwinTarget, prior: Predictive, rng: np.random.Generator) -> Floats:
+def surprise(target: Samples, prior: Predictive, rng: np.random.Generator) -> Floats:
     """Standard normal score of each sample under the prior predictive (n_obs,); a large one is surprising.
 
     Quantified samples: npde, decorrelated in the order of the samples; beyond all simulated values the score is at
@@ -70,19 +70,27 @@ def surprise(target: TwinTarget, prior: Predictive, rng: np.random.Generator) ->
     return score
 
 
-def slip(target: TwinTarget, prior: Predictive) -> float:
+def slip(target: Samples, prior: Predictive) -> float:
     """The factor of units that lies between samples and prior predictions; 1 where none does."""
+    return unit_factor(log_ratio(target, prior))
+
+
+def unit_factor(logarithm: float) -> float:
+    """The slip of units that a factor (its logarithm) is near to; 1 where there is none."""
+    factor = float(np.exp(logarithm))
+    return next((s for s in SLIPS if s / NEAR < factor < s * NEAR), 1.0)
+
+
+def log_ratio(target: Samples, prior: Predictive) -> float:
+    """Mean logarithm of sample over median prediction; NaN where nothing can be compared."""
     with np.errstate(invalid="ignore"):
         middle = np.nanmedian(prior.f, axis=0) if np.isfinite(prior.f).any() else np.full(target.n_obs, np.nan)
     y = target.problem.y[target.obs]
     usable = quantified(target) & (middle > 0) & (y > 0)
-    if not usable.any():
-        return 1.0
-    factor = float(np.exp(np.mean(np.log(y[usable] / middle[usable]))))
-    return next((s for s in SLIPS if s / NEAR < factor < s * NEAR), 1.0)
+    return float(np.mean(np.log(y[usable] / middle[usable]))) if usable.any() else float("nan")
 
 
-def _scale(target: TwinTarget, prior: Predictive) -> Floats:
+def _scale(target: Samples, prior: Predictive) -> Floats:
     """Scale c of each sample for arcsinh(y / c): the error's standard deviation at nothing, or next to nothing."""
     at_nothing = residual_sd(target, np.full((len(prior.sigma), target.n_obs), 1e-300), prior.sigma)
     relative = target.problem.kind[target.obs] == sc.LOGNORMAL
