@@ -28,7 +28,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo qualification test lint reference property peers reads nonmem bench browser lock update-genes clean python-in-range
+.PHONY: help setup demo qualification test lint reference property peers reads nonmem bench calibration browser lock update-genes clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
@@ -39,6 +39,7 @@ help:
 	@echo "make reference  tests against other programs and the reference data beside the checkout"
 	@echo "make property   2,000 random models through both engines"
 	@echo "make bench      measurements of speed and size"
+	@echo "make calibration  synthetic twins: coverage, agreement with NUTS, SBC (a day; CASES=... TWINS=1000 NUTS=50 SBC=200)"
 	@echo "make browser    the demo report in headless Chromium: size, pictures"
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
 	@echo "make update-genes  gene tables from their open sources: fetched, or below SOURCE=folder (docs/gene-tables.md)"
@@ -108,6 +109,13 @@ bench: peers
 
 property: setup
 	$(RUN) python -m pytest tests/property $(PYTEST_ARGS)
+
+CASES ?= one_compartment amikacin whole_body
+TWINS ?= 1000
+NUTS ?= 50
+SBC ?= 200
+calibration: setup
+	$(RUN) python scripts/maintenance/calibrate_twins.py --case $(CASES) --twins $(TWINS) --nuts $(NUTS) --sbc $(SBC) --out results/calibration
 
 browser: setup
 	@test -f results/demo/report/index.html || { echo "make: no report yet; run 'make demo' first" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""The ladder beside NUTS, and PBPK twins, on a slice; the whole runs are scripts/maintenance/calibrate_twins.py."""
+"""The ladder beside NUTS, and PBPK twins, on a slice; the whole runs are `make calibration`."""
 
 from __future__ import annotations
 

@@ -152,15 +152,6 @@ def test_a_prior_of_another_model_or_a_bad_fit_is_refused(good: tuple[Path, int]
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_too_few_chains_are_not_good_and_the_words_say_so(run: Run, tmp_path: Path) -> None:
-    code, out, err = run("--chains", "2", "--tune", "50", "--draws", "50", "--criticism", "0")
-    assert code == 3 and "VERDICT: failed: chains" in out and "has not passed its checks" in out
-    told = [line for line in err.splitlines() if "ms a gradient" in line]
-    assert len(told) == 2 and "cap 3600 s" in told[0]  # before anything is searched or sampled
-    said = xr.open_dataset(tmp_path / "out" / "posterior.nc", group="posterior", engine="h5netcdf").attrs
-    assert said["verdict"].startswith("failed: chains")
-
-
 def test_a_fast_method_says_that_it_was_not_compared(run: Run, tmp_path: Path) -> None:
     known = {"a": {"value": 0.4, "fixed": True}}  # the posterior is normal
     code, out, err = run("--fast", "laplace", "--criticism", "0", residual=known)
@@ -172,13 +163,22 @@ def test_a_fast_method_says_that_it_was_not_compared(run: Run, tmp_path: Path) -
     assert (tmp_path / "out" / "posterior_nuts.nc").is_file()
 
 
-def test_a_cap_is_obeyed(run: Run, tmp_path: Path) -> None:
+def test_a_cap_is_obeyed_and_what_it_leaves_is_not_good(run: Run, tmp_path: Path) -> None:
     started = time.monotonic()
     code, _, err = run("--cap", "0.01")
     assert code == 1 and "the cap came before" in err and not (tmp_path / "out").exists()
-    code, out, _ = run("--cap", "30", "--draws", "50000000", "--criticism", "0")
-    assert code == 3 and "VERDICT: sampling was stopped at its cap" in out
-    assert time.monotonic() - started < 150
+    assert time.monotonic() - started < 20
+    code, out, err = run("--cap", "45", "--chains", "2", "--draws", "50000000", "--criticism", "0")
+    assert time.monotonic() - started < 120
+    if code == 1:  # a slow machine: 45 s were over before it could sample
+        assert "the cap" in err
+        return
+    assert code == 3 and "VERDICT: sampling was stopped at its cap" in out and "has not passed its checks" in out
+    assert "failed: chains" in out  # two are never enough
+    told = [line for line in err.splitlines() if "ms a gradient" in line]
+    assert len(told) == 2 and "cap 45 s" in told[0]  # before anything is searched or sampled
+    said = xr.open_dataset(tmp_path / "out" / "posterior.nc", group="posterior", engine="h5netcdf").attrs
+    assert said["verdict"].startswith("sampling was stopped")
 
 
 def test_every_fault_of_both_files_is_said(run: Run, tmp_path: Path) -> None:

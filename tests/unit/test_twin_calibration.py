@@ -1,4 +1,4 @@
-"""Calibration on a slice: synthetic people of known truth. The whole: scripts/maintenance/calibrate_twins.py."""
+"""Calibration on a slice: synthetic people of known truth. The whole: `make calibration`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Prove the twins' ladder on synthetic people.
 
-    python -m pharmtwin.inference.calibration.ladder --case amikacin --twins 1000 --nuts 50
-    python -m pharmtwin.inference.calibration.ladder --case one_compartment --sbc 200
+    make calibration                                                     # all cases, a day
+    python -m pharmtwin.inference.calibration.ladder --case amikacin one_compartment --twins 1000 --nuts 50 --sbc 200
     python -m pharmtwin.inference.calibration.ladder --case whole_body --body body.tsv --twins 100 --sbc 200
 
 Ends with 1 if something is not as ``resources/inference/calibration.tsv`` asks. Tables go to the folder ``--out``.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -24,10 +25,13 @@ from pharmtwin.inference.calibration.ranks import ranks
 from pharmtwin.inference.criticism.sbc import sbc_table, sbc_verdict
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run what is asked, print the figures; 0 if all is as asked."""
+def main(words: list[str] | None = None, bodies_of: Callable[[], pd.DataFrame] | None = None) -> int:
+    """Run what is asked, print the figures; 0 if all is as asked.
+
+    bodies_of : table body of the workflow, where ``--body`` is not given.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", required=True, help="amikacin, one_compartment or whole_body")
+    parser.add_argument("--case", required=True, nargs="+", help="amikacin, one_compartment, whole_body")
     parser.add_argument("--twins", type=int, default=0, help="coverage of intervals on so many twins")
     parser.add_argument("--nuts", type=int, default=0, help="agreement of means with NUTS on so many of them")
     parser.add_argument("--sbc", type=int, default=0, help="simulation-based calibration with so many replicates")
@@ -37,14 +41,16 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder for the tables")
     given = parser.parse_args(words)
     bodies, drug = None, None
-    if given.body:
+    if "whole_body" in given.case and (given.body or bodies_of):
         drug = load_drug(given.drug)
-        bodies = assemble(drug, pd.read_csv(given.body, sep="\t"))
+        table = pd.read_csv(given.body, sep="\t") if given.body or bodies_of is None else bodies_of()
+        bodies = assemble(drug, table)
     known = cases(bodies, drug, given.seed)
-    if given.case not in known:
-        print(f"ladder: no case {given.case!r}; there are {', '.join(known)} (whole_body with --body)", file=sys.stderr)
+    if unknown := [c for c in given.case if c not in known]:
+        print(f"ladder: no case {unknown}; there are {', '.join(known)} (whole_body with --body)", file=sys.stderr)
         return 2
-    return 0 if run(known[given.case], given.twins, given.nuts, given.sbc, given.seed, given.out) else 1
+    passed = [run(known[c], given.twins, given.nuts, given.sbc, given.seed, given.out) for c in given.case]
+    return 0 if all(passed) else 1
 
 
 def run(case: Case, twins: int, nuts: int, sbc: int, seed: int, out: Path | None) -> bool:

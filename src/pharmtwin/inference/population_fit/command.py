@@ -125,6 +125,8 @@ def _fit(fit: Any, arguments: argparse.Namespace, end: float, log: logging.Logge
     from pharmtwin.inference.population_fit.sample import Plan, announce, compile_fit, sample
 
     name = fit.source.name
+    if time.monotonic() > end:
+        raise TimeoutError(f"the cap of {arguments.cap:g} s came before the fit could begin: raise it")
     log.info("compiling the model")
     compiled = compile_fit(fit)
     plan = Plan(arguments.chains, arguments.tune, arguments.draws, arguments.target_accept, arguments.cores,
