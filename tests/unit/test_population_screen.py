@@ -89,10 +89,15 @@ def test_doses_and_samples_in_the_wrong_order(tmp_path: Path) -> None:
 def test_a_unit_off_by_a_thousand(factor: float, tmp_path: Path) -> None:
     def wrong(table: pd.DataFrame, mine: pd.Series) -> pd.DataFrame:
         own = mine & (table["EVID"] == "0")
-        return table.assign(DV=np.where(own, (pd.to_numeric(table["DV"], errors="coerce") * factor).astype(str), table["DV"]))
+        return table.assign(
+            DV=np.where(own, (pd.to_numeric(table["DV"], errors="coerce") * factor).astype(str), table["DV"])
+        )
 
     table = people()
-    for mine, words in ((table["ID"] == "synthetic_05", "of subject synthetic_05 are"), (table["ID"] != "", "the samples are")):
+    for mine, words in (
+        (table["ID"] == "synthetic_05", "of subject synthetic_05 are"),
+        (table["ID"] != "", "the samples are"),
+    ):
         changed = wrong(table, mine)
         if factor < 1:  # they would lie below the limit, and say so
             rules = found(changed, tmp_path)

@@ -86,7 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--rtol", type=_positive, default=1e-6, help="relative tolerance of the solver (default 1e-6)")
     add("--fast", choices=("laplace", "advi"), help="a normal approximation with importance resampling, not NUTS")
     add("--compare", action="store_true", help="with --fast: run NUTS too, and compare")
-    add("--criticism", type=float, default=120.0, metavar="S", help="seconds for LOO, VPC and NPDE (default 120; 0: none)")
+    add(
+        "--criticism",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="seconds for LOO, VPC and NPDE (default 120; 0: none)",
+    )
     add("--out", metavar="DIR", help="folder for text, posterior.nc and tables")
     return parser
 
@@ -173,7 +179,9 @@ def _report(given: Any, result: Result, arguments: argparse.Namespace, log: logg
     fit = given.fit
     made = Criticism(lines=["not asked for"])
     if arguments.criticism > 0:
-        made = criticise(fit, result.draws, given.columns.lloq, arguments.criticism, arguments.seed, fit.source.name, log)
+        made = criticise(
+            fit, result.draws, given.columns.lloq, arguments.criticism, arguments.seed, fit.source.name, log
+        )
     table = _quantiles(result, fit)
     lines = [
         *_basis(fit, arguments, result), "", f"VERDICT: {result.verdict}", *_not_good(result), "",

@@ -54,7 +54,9 @@ def criticise(
         nonlocal left
         expected = one * n
         if expected > left:
-            made.lines.append(f"{what}: not computed (about {expected:.0f} s; --criticism allows {max(left, 0):.0f} s more)")
+            made.lines.append(
+                f"{what}: not computed (about {expected:.0f} s; --criticism allows {max(left, 0):.0f} s more)"
+            )
             return False
         left -= expected
         log.info("%s: about %.0f s", what, expected)

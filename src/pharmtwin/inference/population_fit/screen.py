@@ -41,11 +41,9 @@ class _Screen:
         self, rule: str, what: str, why: str, fix: str, severity: str = "error", row: int = 0, value: object = ""
     ) -> None:
         """One finding more."""
-        column = "DV" if row else ""
-        self.findings.append(
-            Finding.create(f"population.{rule}", self.name, what, why, fix, row=row, column=column, value=value,
-                           severity=severity)  # fmt: skip
-        )
+        made = Finding.create(f"population.{rule}", self.name, what, why, fix, row=row, column="DV" if row else "",
+                              value=value, severity=severity)  # fmt: skip
+        self.findings.append(made)
 
     def of(self, i: int) -> tuple[Observed, Predictive]:
         """Samples and prior predictions of subject i, in the order of the file."""
@@ -146,7 +144,7 @@ def _impossible(s: _Screen) -> None:
             zero = np.nanmax(np.abs(prior.f[:, j])) == 0.0
             what = "the model predicts exactly 0 here" if zero else "the model gives this value no probability"
             s.say("impossible", what, "no parameters explain it, so no fit can begin",
-                  "check the doses before it, time and value; declare the limit of quantification; or leave the row out",
+                  "check the doses before it, time and value; declare the limit of quantification; leave the row out",
                   row=s.row(i, j), value=f"{samples.problem.y[samples.obs[j]]:g}")  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from pharmtwin.inference.twin.prior import TwinPrior
 
 #: draws of the prior that the overlap is computed with
 N_PRIOR = 4000
+#: share of the prior's sd below which its mean is 0 but for rounding
+ROUNDING = 1e-12
 
 
 def learned(prior: TwinPrior, posterior: TwinPosterior, rng: np.random.Generator) -> pd.DataFrame:
@@ -27,9 +29,10 @@ def learned(prior: TwinPrior, posterior: TwinPosterior, rng: np.random.Generator
         sd, left = float(np.sqrt(cov[k, k])), 1.0
         if sd > 0:
             left = float(posterior.sd[k]) / sd
+        centre = float(mean[k]) if abs(mean[k]) > ROUNDING * sd else 0.0
         rows.append(
             {
-                "effect": name, "prior_mean": float(mean[k]), "prior_sd": sd, "mean": float(posterior.mean[k]),
+                "effect": name, "prior_mean": centre, "prior_sd": sd, "mean": float(posterior.mean[k]),
                 "sd": float(posterior.sd[k]), "mcse": float(posterior.mcse[k]),
                 "variance_left": left**2, "sd_left": left,
                 "overlap": overlap(draws[:, k], posterior.v[:, k]) if sd > 0 else 1.0,

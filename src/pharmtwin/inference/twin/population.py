@@ -37,8 +37,8 @@ EQUAL = 1e-9
 class PopulationDraws:
     """Joint draws of a population's parameters.
 
-    fixed (S, n_fixed), omega (S, n_random, n_random), sigma (S, n_residuals) : in the order of the model, effects of the
-    occasion not written out.
+    fixed (S, n_fixed), omega (S, n_random, n_random), sigma (S, n_residuals) : in the order of the model, effects of
+    the occasion not written out.
     """
 
     fixed: Floats

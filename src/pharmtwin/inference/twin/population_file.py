@@ -132,7 +132,9 @@ def _draws(values: Mapping[str, Floats], model: PopulationModel, most: int, note
     return PopulationDraws(np.array(fixed).T.reshape(len(kept), -1), omega, np.array(sigma).T.reshape(shape))
 
 
-def _correlations(model: PopulationModel, values: Mapping[str, Floats], kept: NDArray[np.int64], used: set[str]) -> Floats:
+def _correlations(
+    model: PopulationModel, values: Mapping[str, Floats], kept: NDArray[np.int64], used: set[str]
+) -> Floats:
     """Correlation matrices (S, k, k): those of the file, else that of the model."""
     names = [r.name for r in model.random]
     own = np.sqrt(np.diagonal(model.omega))
