@@ -23,6 +23,8 @@ from pharmtwin.inference.problem.score import ABOVE, BELOW, BETWEEN
 Floats = NDArray[np.float64]
 #: draws for LOO by observation, draws and points of the effects for LOO by subject, simulated studies
 DRAWS, SUBJECT_DRAWS, POINTS, STUDIES = 1000, 400, 64, 1000
+#: the search of a draw's modes, in predictions of all subjects
+SEARCH = 100
 #: effective points of the effects below which a subject's integral is not trusted
 LEAST = 10.0
 #: bins of a visual predictive check, and observations that one should have
@@ -70,7 +72,7 @@ def criticise(
         by_obs = value.reshape(replay.chains, -1, value.shape[1]) if replay.chains > 1 else value
         _loo(made, "observation", by_obs, _rows(replay))
     some = Replay.of(fit, draws, SUBJECT_DRAWS)
-    if worth("LOO by subject", len(some) * POINTS):
+    if worth("LOO by subject", len(some) * (POINTS + SEARCH)):
         value, effective = marginal(some, POINTS, generator(master, "loo by subject", name))
         by_one = value.reshape(some.chains, -1, value.shape[1]) if some.chains > 1 else value
         who = pd.DataFrame({"subject": list(fit.problem.subjects), "integration_ess": effective})
