@@ -14,7 +14,7 @@ from pharmtwin.findings import Finding
 from pharmtwin.inference.dose import files
 from pharmtwin.inference.dose.person import covariates_before, planned
 from pharmtwin.inference.models.description import PopulationModel
-from pharmtwin.inference.problem.case import read_model
+from pharmtwin.inference.problem.case import read_model, read_table
 from pharmtwin.inference.problem.problem import ALONE, Component
 from pharmtwin.inference.problem.records import Columns, DataError, Subject, read_subjects
 from pharmtwin.inference.twin.population import PopulationDraws, person_prior
@@ -65,13 +65,10 @@ def read(arguments: argparse.Namespace) -> Given:
 
 def _read_data(given: Given, path: str, wanted: str) -> None:
     """The table, and of it the rows of the person asked for."""
-    try:
-        # as text: an id stays as it was written, and each number is read by the rules for its column
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        what = f"cannot be read ({type(error).__name__})"
-        fix = "give a comma-separated table with a header"
-        return given.say("data", path, what, "no doses and samples are known", fix)
+    table, found = read_table(path, "dose.data")
+    if table is None:
+        given.findings += found
+        return None
     names = {str(c).upper(): c for c in table.columns}
     if "ID" not in names:
         return given.say("data", path, "is missing", "rows belong to nobody", "add the column", column="ID")

@@ -177,6 +177,7 @@ def _report(given: Any, result: Result, arguments: argparse.Namespace, log: logg
     from pharmtwin.inference.population_fit.criticise import Criticism, criticise
 
     fit = given.fit
+    files = _save(Path(arguments.out), fit, result) if arguments.out else []
     made = Criticism(lines=["not asked for"])
     if arguments.criticism > 0:
         made = criticise(
@@ -194,8 +195,9 @@ def _report(given: Any, result: Result, arguments: argparse.Namespace, log: logg
     print("\n".join(lines))
     print(f"time: {time.monotonic() - started:.0f} s")
     if arguments.out:
-        tables = {"parameters": table, "checks": result.checks, **result.extra, **made.tables}
-        _write(Path(arguments.out), fit, result, lines, given.findings, tables)
+        tables = {"parameters": table, "checks": result.checks, "draws": _draws_table(fit, result)}
+        tables |= result.extra | made.tables
+        write_folder(Path(arguments.out), "population.txt", lines, given.findings, tables, files)
 
 
 def _basis(fit: Any, arguments: argparse.Namespace, result: Result) -> list[str]:
@@ -233,19 +235,15 @@ def _quantiles(result: Result, fit: Any) -> pd.DataFrame:
     return table
 
 
-def _write(
-    folder: Path, fit: Any, result: Result, lines: Sequence[str], findings: Sequence[Finding],
-    tables: dict[str, pd.DataFrame],
-) -> None:  # fmt: skip
-    """Draws and tables first, the text last: with it the folder is complete."""
+def _save(folder: Path, fit: Any, result: Result) -> list[str]:
+    """The draws at once, before anything else can fail; an older text goes: with the new one the folder is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    result.posterior.save(folder / "posterior.nc", fit)
-    files = ["posterior.nc"]
-    if result.nuts is not None:
-        result.nuts.save(folder / "posterior_nuts.nc", fit)
-        files.append("posterior_nuts.nc")
-    tables = {**tables, "draws": _draws_table(fit, result)}
-    write_folder(folder, "population.txt", lines, findings, tables, files)
+    (folder / "population.txt").unlink(missing_ok=True)
+    found = {"posterior.nc": result.posterior, "posterior_nuts.nc": result.nuts}
+    kept = {name: p for name, p in found.items() if p is not None}
+    for name, posterior in kept.items():
+        posterior.save(folder / name, fit)
+    return list(kept)
 
 
 def _draws_table(fit: Any, result: Result) -> pd.DataFrame:

@@ -66,7 +66,11 @@ def criticise(
 
     if worth("VPC and NPDE", STUDIES):
         sims = replicates(replay, STUDIES, generator(master, "replicates", name))
-        _predictive(made, fit, replay, sims, lloq, generator(master, "npde", name))
+        if len(sims) < STUDIES:
+            made.lines.append(
+                f"{STUDIES - len(sims)} of {STUDIES} simulated studies could not be solved and are left out"
+            )
+        _predictive(made, replay, sims, lloq, generator(master, "npde", name))
     if worth("LOO by observation", len(replay)):
         value = pointwise(replay)
         by_obs = value.reshape(replay.chains, -1, value.shape[1]) if replay.chains > 1 else value
@@ -121,7 +125,7 @@ def _loo(made: Criticism, of: str, value: Floats, units: pd.DataFrame) -> None:
 
 
 def _predictive(
-    made: Criticism, fit: PopulationFit, replay: Replay, sims: Floats, lloq: Mapping[str, float],
+    made: Criticism, replay: Replay, sims: Floats, lloq: Mapping[str, float],
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
     """VPC (prediction corrected where predictions are positive) and NPDE."""

@@ -9,7 +9,7 @@ import pandas as pd
 from pharmtwin.findings import Finding, has_errors
 from pharmtwin.inference.models.description import PopulationModel, PopulationModelError
 from pharmtwin.inference.population_fit.build import PopulationFit, build
-from pharmtwin.inference.problem.case import read_model
+from pharmtwin.inference.problem.case import read_model, read_table
 from pharmtwin.inference.problem.records import Columns, DataError, Subject, read_subjects
 
 
@@ -35,14 +35,9 @@ def read(model_path: str, data_path: str, blq: str, lkj: float | None, rtol: flo
     given.findings += found
     if blq:
         given.columns = replace(given.columns, blq=blq)
-    try:
-        # as text: an id stays as it was written, and each number is read by the rules for its column
-        table = pd.read_csv(data_path, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        given.say("data", data_path, f"cannot be read ({type(error).__name__})", "no doses and samples are known",
-                  "give a comma-separated table with a header")  # fmt: skip
-        return given
-    if given.model is None:
+    table, found = read_table(data_path, "population.data")
+    given.findings += found
+    if table is None or given.model is None:
         return given
     _read_rows(given, table, data_path)
     if given.subjects:

@@ -153,14 +153,14 @@ def _conditional(replay: Replay, s: int, varied: NDArray[np.int64], L: Floats) -
         replay.problem, replay.fixed[s], replay.sigma[s], replay.omega[s], replay.eta[s], screen=0
     )
     found = []
-    for centre, information in zip(modes.eta[:, varied], modes.information, strict=True):
+    centres = np.where(np.isfinite(modes.eta[:, varied]), modes.eta[:, varied], 0.0)
+    for centre, information in zip(centres, modes.information, strict=True):
         own = information[np.ix_(varied, varied)]
         own = own if np.isfinite(own).all() else np.zeros_like(own)
         # L (1 + L' I L)^-1 L': the inverse of I + Omega^-1
         whole = L @ np.linalg.solve(np.eye(len(L)) + L.T @ own @ L, L.T)
-        found.append(
-            (centre, WIDER * np.linalg.cholesky(0.5 * (whole + whole.T) + 1e-12 * np.diag(np.diagonal(whole))))
-        )
+        whole = 0.5 * (whole + whole.T) + 1e-12 * np.diag(np.diagonal(whole))
+        found.append((centre, np.asarray(WIDER * np.linalg.cholesky(whole), dtype=float)))
     return found
 
 

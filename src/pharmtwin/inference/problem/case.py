@@ -62,6 +62,15 @@ def read_model(path: str, rule: str) -> tuple[PopulationModel | None, Columns, l
         return None, Columns(), [Finding.create(rule, path, what, why, fix) for what in said]
 
 
+def read_table(path: str, rule: str) -> tuple[pd.DataFrame | None, list[Finding]]:
+    """A data file as text: an id stays as it was written, and each number is read by the rules for its column."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False), []
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        what, why = f"cannot be read ({type(error).__name__})", "no doses and samples are known"
+        return None, [Finding.create(rule, path, what, why, "give a comma-separated table with a header")]
+
+
 def columns_of(data: Mapping[str, Any], where: str) -> Columns:
     """What the columns mean, from the section ``data`` of a model file; raises PopulationModelError on unknown keys."""
     known = Columns.__dataclass_fields__
