@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.core.seeds import generator
-from pharmtwin.findings import Finding
 from pharmtwin.inference.output import finding_lines, refused, shown, write_folder
 from pharmtwin.inference.problem.limits import METHODS
 
