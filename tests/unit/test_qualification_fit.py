@@ -19,7 +19,7 @@ from pharmtwin.drugs.system import build
 from pharmtwin.qualification.fitting.command import building_set
 from pharmtwin.qualification.fitting.exposures import exposure_jobs, exposure_value, read_exposures, read_own_profiles
 from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, soft, to_write
-from pharmtwin.qualification.fitting.values import Written, full_path, number, quantities, with_values, write_values
+from pharmtwin.drugs.values import Written, full_path, number, quantities, with_values, write_values
 from pharmtwin.qualification.plan import Entry, Fitted, Plan, PlanError, read_plan
 from pharmtwin.qualification.simulation.own import exposure_summary, predict_exposures
 from pharmtwin.qualification.simulation.questions import World, predict_profile, predict_ratio

@@ -14,7 +14,7 @@ from qualification_drugs import body, compound, linear, make_drug, quantity
 
 from pharmtwin.qualification.command import main, networks_of, panels, report, write_tables
 from pharmtwin.qualification.fitting.command import main as fit_main
-from pharmtwin.qualification.fitting.values import scaled
+from pharmtwin.drugs.values import scaled
 from pharmtwin.qualification.judging import figures, gate, interval_arms, intervals
 from pharmtwin.qualification.judging.criteria import coverage, criteria
 from pharmtwin.qualification.judging.intervals import (
@@ -28,7 +28,7 @@ from pharmtwin.qualification.judging.intervals import (
 from pharmtwin.qualification.judging.page import BEGIN, END, write_page
 from pharmtwin.qualification.judging.page import body as page_body
 from pharmtwin.qualification.judging.score import both, by, judge, judged, names, outside_guest, pair, profile_table
-from pharmtwin.qualification.plan import Entry, Fitted, Plan, Spread
+from pharmtwin.qualification.plan import Entry, Fitted, Plan
 from pharmtwin.qualification.simulation import shards
 from pharmtwin.qualification.simulation.everything import Result, questions, run, select
 from pharmtwin.qualification.simulation.questions import ProfileAnswer, World, set_up

@@ -34,6 +34,7 @@ from pharmtwin.drugs.reader import Reader, is_number
 from pharmtwin.facts import RESOURCES
 from pharmtwin.findings import Finding
 from pharmtwin.qualification.study import Profile
+from pharmtwin.uncertainty.spread import Spread
 
 PLAN = RESOURCES / "qualification" / "plan.yaml"
 TOP = ("acid_suppressants", "spread", "peer_profiles", "drugs")
@@ -78,28 +79,6 @@ class Entry:
         if profile.id in self.profiles:
             return True
         return profile.study in self.studies and set(profile.compounds) <= set(compounds)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Sds of logarithms for intervals that no table of the body holds.
-
-    within_genotype : activity of an enzyme or transporter between people of one genotype. transporter : without it.
-    gfr : GFR of healthy people of one age and size. ratio_studies, ratio_studies_cmax : ratios of AUC and of Cmax of
-    one pair of arms between studies. company : exposure to the other drugs of an arm, between studies. turnover :
-    enzyme turnover. few : between studies, where the building set has fewer than 10 observations. people : of a study
-    that does not tell their number.
-    """
-
-    within_genotype: float
-    transporter: float
-    gfr: float
-    ratio_studies: float
-    ratio_studies_cmax: float
-    company: float
-    turnover: float
-    few: float
-    people: float
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.qualification.fitting.exposures import ObservedExposure, exposure_jobs, exposure_value
-from pharmtwin.qualification.fitting.values import Written, full_path, quantities, with_values
+from pharmtwin.drugs.values import Written, full_path, quantities, with_values
 from pharmtwin.qualification.plan import Entry
 from pharmtwin.qualification.simulation.questions import World, profile_answer, profile_job, ratio_answer, ratio_jobs
 from pharmtwin.qualification.simulation.runs import Curve, Job, run_jobs
@@ -295,7 +295,7 @@ def lines(found: Fit) -> list[str]:
 
 
 def to_write(found: Fit) -> dict[str, dict[str, Written]]:
-    """By drug file, what :func:`fitting.values.write_values` writes."""
+    """By drug file, what :func:`drugs.values.write_values` writes."""
     out: dict[str, dict[str, Written]] = {}
     for (file, path), value in found.values.items():
         out.setdefault(file, {})[path] = Written(value, found.se_log[file, path], found.starts[file, path])

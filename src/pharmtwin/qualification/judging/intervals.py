@@ -23,14 +23,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pharmtwin.body.variability import residual_sds
 from pharmtwin.core.seeds import generator
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fitting.values import Scales, quantities
+from pharmtwin.drugs.values import Scales, quantities
 from pharmtwin.qualification.judging.interval_arms import drawn_arms
-from pharmtwin.qualification.plan import Spread
 from pharmtwin.qualification.simulation.questions import Question, World
 from pharmtwin.qualification.study import Arm, Profile, Ratio
+from pharmtwin.uncertainty.drugs import between_inputs, molecule_inputs, organ_inputs, value_inputs
+from pharmtwin.uncertainty.spread import Spread
 
 Floats = NDArray[np.float64]
 STAGE = "qualification"
@@ -59,11 +59,12 @@ def library_scales(library: Mapping[str, Drug], n: int, seed: int, turnover: flo
     """
     out: list[dict[str, dict[str, float]]] = [{} for _ in range(n)]
     for name, drug in library.items():
-        for path, q in quantities(drug).items():
-            own = normals(seed, f"{name}:{path}", n) * q.cv
+        sds = {i.acts_on: i.law.sd for i in value_inputs(drug)}
+        for path in quantities(drug):
+            own = normals(seed, f"{name}:{path}", n) * sds.get(path, 0.0)
             if path.endswith(".inactivation.kinact"):
                 own = own - turnover * normals(seed, f"turnover:{path.split('.')[3]}", n)
-            if own.any() and not path.endswith(".shape"):  # a shape decides the structure of the model
+            if own.any():
                 for k, x in enumerate(own.tolist()):
                     out[k].setdefault(name, {})[path] = math.exp(x)
     return [dict(x) for x in out]
@@ -73,16 +74,6 @@ def normals(seed: int, name: str, n: int) -> Floats:
     """n standard normal numbers of a name, made symmetric in pairs so that few draws have no bias."""
     half = generator(seed, STAGE, name).standard_normal((n + 1) // 2)
     return np.stack([half, -half], axis=1).ravel()[:n]
-
-
-_sds = cache(residual_sds)
-
-
-@cache
-def _enzyme_sds() -> dict[str, float]:
-    """Sd of the logarithm of the activity by enzyme: content per microsomal protein and protein per gram."""
-    sds = _sds()
-    return {k.partition(".")[2]: math.hypot(v, sds["MPPGL"]) for k, v in sds.items() if k.startswith("enzyme.")}
 
 
 @dataclass(frozen=True)
@@ -106,28 +97,21 @@ def people(
     """
     drugs = [library[d] for d in dict.fromkeys(x.drug for x in arm.dosings) if d in library]
     root = math.sqrt(max(1, n_people))
-    molecules = {p.enzyme for d in drugs for c in d.compounds for p in c.paths if p.enzyme}
-    carriers = {t.transporter for d in drugs for c in d.compounds for t in c.transport}
-    enzymes = _enzyme_sds()
-    sds = {m: enzymes.get(m, spread.transporter) for m in molecules | carriers}
-    sds |= {m: min(sd, spread.within_genotype) for m, sd in sds.items() if m in arm.genotype}
-    sds_body = {"V_liver": _sds()["volume.liver"], "GFR": spread.gfr}
     out = [People({}, {}, {}) for _ in range(n)]
 
     def draws(what: str, sd: float) -> list[float]:
         return [math.exp(sd / root * z) for z in normals(seed, f"{name}:{what}", n)]
 
-    for molecule, sd in sorted(sds.items()):
-        for person, x in zip(out, draws(molecule, sd), strict=True):
-            person.factors[molecule] = x  # type: ignore[index]
-    for quantity, sd in sds_body.items():
-        for person, x in zip(out, draws(quantity, sd), strict=True):
-            person.body_factors[quantity] = x  # type: ignore[index]
+    for i in molecule_inputs(drugs, spread, arm.genotype):
+        for person, x in zip(out, draws(i.acts_on, i.law.sd), strict=True):
+            person.factors[i.acts_on] = x  # type: ignore[index]
+    for i in organ_inputs(spread):
+        for person, x in zip(out, draws(i.acts_on, i.law.sd), strict=True):
+            person.body_factors[i.acts_on] = x  # type: ignore[index]
     for drug in drugs:
-        for path, q in quantities(drug).items():
-            if q.between_subject > 0 and not path.endswith(".shape"):
-                for person, x in zip(out, draws(f"{drug.name}:{path}", q.between_subject), strict=True):
-                    person.scales.setdefault(drug.name, {})[path] = x  # type: ignore[attr-defined]
+        for i in between_inputs(drug):
+            for person, x in zip(out, draws(f"{drug.name}:{i.acts_on}", i.law.sd), strict=True):
+                person.scales.setdefault(drug.name, {})[i.acts_on] = x  # type: ignore[attr-defined]
     return out
 
 

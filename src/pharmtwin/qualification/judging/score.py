@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pharmtwin.evaluation.metrics import afe, gmfe, share_within, within_guest
 from pharmtwin.qualification.judging.interval_arms import base_name
 from pharmtwin.qualification.judging.intervals import Interval, between_studies, interval, limits
-from pharmtwin.qualification.plan import Spread
+from pharmtwin.uncertainty.spread import Spread
 from pharmtwin.qualification.simulation.questions import ProfileAnswer, RatioAnswer
 from pharmtwin.qualification.study import Arm, Profile, Ratio
 

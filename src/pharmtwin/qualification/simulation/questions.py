@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.gut import gut
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fitting.values import Scales
+from pharmtwin.drugs.values import Scales
 from pharmtwin.qualification.simulation.runs import Cost, Curve, Job, drugs_of, run_jobs
 from pharmtwin.qualification.study import Arm, Person, Profile, Ratio
 

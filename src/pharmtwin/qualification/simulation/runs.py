@@ -29,7 +29,7 @@ from pharmtwin.engine.compiled import compiled
 from pharmtwin.engine.failures import failures, message
 from pharmtwin.engine.run import Dose, Trajectories, pack, simulate
 from pharmtwin.model.description import Model
-from pharmtwin.qualification.fitting.values import Scales, scaled
+from pharmtwin.drugs.values import Scales, scaled
 from pharmtwin.qualification.study import Arm
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ class Job:
     label : of messages. compounds : their plasma concentrations add up. times : h, sorted, on the clock of the arm's
     events. drugs : of the arm, in the order of its dosings (:func:`drugs_of`). body : quantities of table ``body`` of
     the arm's person. factors : on the activity of an enzyme or transporter beside the genotype (1 where not named).
-    body_factors : on quantities of the body. scales : on values of the drug files (:func:`fitting.values.scaled`).
+    body_factors : on quantities of the body. scales : on values of the drug files (:func:`drugs.values.scaled`).
     """
 
     label: str
