@@ -5,7 +5,9 @@ FIT_TABLES = (
     else []
 )
 SENSITIVITY_TABLES = (
-    [f"{OUT}/sensitivity/{t}.tsv" for t in ("morris", "sobol")] if SENSITIVITY else []
+    [f"{OUT}/sensitivity/{t}.tsv" for t in ("morris", *SENSITIVITY_OUT)]
+    if SENSITIVITY
+    else []
 )
 PUBLISHED_TABLE = [f"{OUT}/published/published.tsv"] if PUBLISHED else []
 SOLVER_CHECKS = [

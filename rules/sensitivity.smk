@@ -1,15 +1,166 @@
-# Morris, then Sobol on the survivors, for a reference person: independent of the twins and of the fit.
+# Morris, then Sobol on the survivors, for one person: independent of the fit. Runs are shared out over shards; the
+# Sobol sample doubles from level to level, and a level that is not needed writes empty shards.
 if SENSITIVITY:
+    SENSITIVE = config["sensitivity"]
+    SHARDS = SENSITIVE["shards"]
+    SENSITIVE_TWIN = str(SENSITIVE["twin"])
+    # level 0 solves sobol_base blocks, every further one as many as there are
+    LEVELS = (SENSITIVE["max_base"] // SENSITIVE["sobol_base"]).bit_length()
+    SENSITIVITY_OUT = [
+        "sobol",
+        "sobol_convergence",
+        "sobol_course",
+        "sobol_second",
+        "tornado",
+        "sensitivity_inputs",
+        "sensitivity_advice",
+    ]
+    RUN_SETTINGS = [
+        "sensitivity.twin",
+        "sensitivity.reference_sex",
+        "sensitivity.reference_activity_score",
+        "sensitivity.genotype",
+        "sensitivity.scenario",
+        "sensitivity.outputs",
+        "sensitivity.leave_out",
+        "drug",
+        "master_seed",
+        "genome.activity_map",
+        "pbpk.crosscheck_fraction",
+        "pbpk.crosscheck_rtol",
+    ]
+    MORRIS_SETTINGS = [
+        "sensitivity.morris_trajectories",
+        "sensitivity.morris_candidates",
+        "sensitivity.morris_levels",
+    ]
+    SOBOL_SETTINGS = ["sensitivity.sobol_base", "sensitivity.second_order"]
+
+    def person_tables():
+        """Tables body and priors of the person that is analysed."""
+        home = [
+            b
+            for b in PLAN.buckets
+            for r in PLAN.twins[b]
+            if r.get("twin_id", "").strip() == SENSITIVE_TWIN
+        ]
+        folder = f"twins/{home[0]}" if SENSITIVE_TWIN and home else "reference"
+        return {k: f"{OUT}/{folder}/{k}.parquet" for k in ("body", "priors")}
+
+    def morris_shards():
+        return [
+            f"{OUT}/sensitivity/shards/morris_{s}_of_{SHARDS}.npz"
+            for s in range(SHARDS)
+        ]
+
+    def sobol_shards(levels):
+        return [
+            f"{OUT}/sensitivity/shards/sobol_{level}_{s}_of_{SHARDS}.npz"
+            for level in range(levels)
+            for s in range(SHARDS)
+        ]
+
+    SENSITIVE_INPUT = {
+        "compiled": f"{OUT}/compile/whole_body.json",
+        "drug": DRUG_FILE,
+        "scenarios": PATHS["scenarios"],
+        **person_tables(),
+    }
+    SENSITIVE_FACTS = facts_digest(
+        "sensitivity", "physiology", "genes", "qualification/plan.yaml"
+    )
+
+    rule sensitivity_morris:
+        input:
+            **SENSITIVE_INPUT,
+        output:
+            f"{OUT}/sensitivity/shards/morris_{{shard}}_of_{{shards}}.npz",
+        log:
+            f"{LOG}/sensitivity/morris_{{shard}}_of_{{shards}}.log",
+        benchmark:
+            f"{LOG}/sensitivity/morris_{{shard}}_of_{{shards}}.benchmark.tsv"
+        wildcard_constraints:
+            shard=r"\d+",
+            shards=r"\d+",
+        conda:
+            "../envs/sensitivity.yaml"
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=120,
+        params:
+            settings=settings_digest(config, *RUN_SETTINGS, *MORRIS_SETTINGS),
+            code=script_digest("sensitivity"),
+            facts=SENSITIVE_FACTS,
+        script:
+            "../scripts/sensitivity.py"
+
+    rule sensitivity_screen:
+        input:
+            **SENSITIVE_INPUT,
+            shards=morris_shards(),
+        output:
+            morris=f"{OUT}/sensitivity/morris.tsv",
+        log:
+            f"{LOG}/sensitivity/screen.log",
+        benchmark:
+            f"{LOG}/sensitivity/screen.benchmark.tsv"
+        conda:
+            "../envs/sensitivity.yaml"
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=60,
+        params:
+            settings=settings_digest(config, *RUN_SETTINGS, *MORRIS_SETTINGS),
+            code=script_digest("sensitivity"),
+            facts=SENSITIVE_FACTS,
+        script:
+            "../scripts/sensitivity.py"
+
+    rule sensitivity_sobol:
+        input:
+            **SENSITIVE_INPUT,
+            morris=f"{OUT}/sensitivity/morris.tsv",
+            before=lambda wc: sobol_shards(int(wc.level)),
+        output:
+            f"{OUT}/sensitivity/shards/sobol_{{level}}_{{shard}}_of_{{shards}}.npz",
+        log:
+            f"{LOG}/sensitivity/sobol_{{level}}_{{shard}}_of_{{shards}}.log",
+        benchmark:
+            f"{LOG}/sensitivity/sobol_{{level}}_{{shard}}_of_{{shards}}.benchmark.tsv"
+        wildcard_constraints:
+            level=r"\d+",
+            shard=r"\d+",
+            shards=r"\d+",
+        conda:
+            "../envs/sensitivity.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=720,
+        params:
+            # whether a later level is needed depends on the width asked for; a larger max_base only adds levels
+            settings=lambda wc: settings_digest(
+                config,
+                *RUN_SETTINGS,
+                *MORRIS_SETTINGS,
+                *SOBOL_SETTINGS,
+                *(["sensitivity.target_half_width"] if int(wc.level) else []),
+            ),
+            code=script_digest("sensitivity"),
+            facts=SENSITIVE_FACTS,
+        script:
+            "../scripts/sensitivity.py"
 
     rule sensitivity:
         input:
-            f"{OUT}/compile/whole_body.json",
-            drug=DRUG_FILE,
-            scenarios=PATHS["scenarios"],
-            reference_body=f"{OUT}/reference/body.parquet",
-        output:
+            **SENSITIVE_INPUT,
             morris=f"{OUT}/sensitivity/morris.tsv",
-            sobol=f"{OUT}/sensitivity/sobol.tsv",
+            morris_shards=morris_shards(),
+            shards=sobol_shards(LEVELS),
+        output:
+            **{t: f"{OUT}/sensitivity/{t}.tsv" for t in SENSITIVITY_OUT},
             checks=f"{OUT}/sensitivity/solver_check.tsv",
         log:
             f"{LOG}/sensitivity.log",
@@ -19,13 +170,18 @@ if SENSITIVITY:
             "../envs/sensitivity.yaml"
         threads: 1
         resources:
-            mem_mb=1500,
-            runtime=120,
+            mem_mb=2000,
+            runtime=60,
         params:
             settings=settings_digest(
-                config, "sensitivity", "drug", "master_seed", "genome.activity_map"
+                config,
+                *RUN_SETTINGS,
+                *MORRIS_SETTINGS,
+                *SOBOL_SETTINGS,
+                "sensitivity.max_base",
+                "sensitivity.target_half_width",
             ),
             code=script_digest("sensitivity"),
-            facts=facts_digest("sensitivity", "physiology", "genes"),
+            facts=SENSITIVE_FACTS,
         script:
             "../scripts/sensitivity.py"

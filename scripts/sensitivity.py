@@ -1,24 +1,26 @@
-"""Morris screening and Sobol indices for the reference person."""
+"""Sensitivity analysis: a share of the Morris or Sobol runs, the screening, or all tables; by rule."""
 
 from pathlib import Path
 
-from pharmtwin.core.assembly import assemble
-from pharmtwin.core.drug import load_drug
-from pharmtwin.core.exposure import scenarios_of
-from pharmtwin.genome.function.factors import activity_factors
-from pharmtwin.sensitivity.stage import analyse
-from pharmtwin.tables import read_table, write_table
-from pharmtwin.workflow.given import study
+from pharmtwin.sensitivity.stage import morris_job, results_job, screen_job, sobol_job, study_subject
+from pharmtwin.tables import write_table
 from pharmtwin.workflow.job import start
+from pharmtwin.workflow.subject import analysed_person, analysed_scenario, reference_activity
 
 log = start(snakemake)
-config, option = snakemake.config, snakemake.config["sensitivity"]
-drug = load_drug(config["drug"])
-scenario = next(s for s in scenarios_of(study(config).scenarios) if s.name == option["scenario"])
-base = assemble(drug, read_table("body", Path(snakemake.input.reference_body)))
-person = base[f"population_{option['reference_sex']}"]
-activity = float(activity_factors(option["reference_activity_score"], config["genome"]["activity_map"])[0])
-morris, sobol, checks = analyse(person, drug, activity, scenario, option, config["pbpk"], config["master_seed"], log)
-write_table("morris", morris, Path(snakemake.output.morris))
-write_table("sobol", sobol, Path(snakemake.output.sobol))
-write_table("solver_check", checks, Path(snakemake.output.checks))
+files, wanted, config = snakemake.input, snakemake.wildcards, snakemake.config
+person = analysed_person(config, Path(files.body), Path(files.priors))
+subject, settings = study_subject(config, person, analysed_scenario(config), reference_activity(config))
+if snakemake.rule == "sensitivity_morris":
+    morris_job(subject, settings, int(wanted.shard), int(wanted.shards), Path(snakemake.output[0]))
+elif snakemake.rule == "sensitivity_screen":
+    write_table("morris", screen_job(subject, settings, [Path(p) for p in files.shards]), Path(snakemake.output.morris))
+elif snakemake.rule == "sensitivity_sobol":
+    before = [Path(p) for p in files.before]
+    place = int(wanted.level), int(wanted.shard), int(wanted.shards)
+    sobol_job(subject, settings, Path(files.morris), *place, before, Path(snakemake.output[0]))
+else:
+    shards = [Path(p) for p in files.morris_shards], [Path(p) for p in files.shards]
+    found = results_job(subject, settings, Path(files.morris), *shards)
+    for path in map(Path, snakemake.output):
+        write_table(path.stem, found[path.stem], path)

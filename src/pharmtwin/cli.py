@@ -160,6 +160,8 @@ OWN = {
     "dose": ("inference.command", "dose", "a licensed dose under one person's posterior, and when to sample next"),
     "nca": ("nca.command", "main", "non-compartmental analysis: all parameters, a reason for each that is missing"),
     "be": ("bioequivalence.command", "main", "bioequivalence of a test and a reference, by each regulator's criterion"),
+    "sensitivity": ("sensitivity.command", "main",
+                    "global sensitivity of a population model or of drugs: Morris, then Sobol, with intervals"),
     "import-nonmem": ("inference.nonmem.importing.command", "main",
                       "a NONMEM control stream as a population model file, and what was not understood"),
     "import-petab": ("inference.petab.command", "main",

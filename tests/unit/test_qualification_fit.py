@@ -16,10 +16,10 @@ from pharmtwin.drugs.parameters import parameter_values
 from pharmtwin.drugs.read import read_drug
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.drugs.system import build
+from pharmtwin.drugs.values import Written, full_path, number, quantities, with_values, write_values
 from pharmtwin.qualification.fitting.command import building_set
 from pharmtwin.qualification.fitting.exposures import exposure_jobs, exposure_value, read_exposures, read_own_profiles
 from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, soft, to_write
-from pharmtwin.drugs.values import Written, full_path, number, quantities, with_values, write_values
 from pharmtwin.qualification.plan import Entry, Fitted, Plan, PlanError, read_plan
 from pharmtwin.qualification.simulation.own import exposure_summary, predict_exposures
 from pharmtwin.qualification.simulation.questions import World, predict_profile, predict_ratio

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from qualification_drugs import body, compound, linear, make_drug, quantity
 
+from pharmtwin.drugs.values import scaled
 from pharmtwin.qualification.command import main, networks_of, panels, report, write_tables
 from pharmtwin.qualification.fitting.command import main as fit_main
-from pharmtwin.drugs.values import scaled
 from pharmtwin.qualification.judging import figures, gate, interval_arms, intervals
 from pharmtwin.qualification.judging.criteria import coverage, criteria
 from pharmtwin.qualification.judging.intervals import (
@@ -33,6 +33,7 @@ from pharmtwin.qualification.simulation import shards
 from pharmtwin.qualification.simulation.everything import Result, questions, run, select
 from pharmtwin.qualification.simulation.questions import ProfileAnswer, World, set_up
 from pharmtwin.qualification.study import Arm, Dosing, Event, LeftOut, Profile, Ratio, Studies
+from pharmtwin.uncertainty.spread import Spread
 
 SPREAD = Spread(within_genotype=0.3, transporter=0.4, gfr=0.2, ratio_studies=0.1, ratio_studies_cmax=0.15, company=0.2,
                 turnover=0.3, few=0.25, people=10)  # fmt: skip

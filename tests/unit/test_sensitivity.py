@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 from numpy.typing import NDArray
+from pharmtwin.sensitivity.analysis import morris, sobol
+from pharmtwin.sensitivity.inputs import DUMMY, Input, inputs, parameter_matrix, reference_parameters
 from scipy.stats import norm
 
 from pharmtwin.core.anatomy import TISSUES
@@ -18,8 +20,6 @@ from pharmtwin.core.drug import Drug, load_drug
 from pharmtwin.core.exposure import Scenario, interval_metrics
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.engine.run import pack, simulate
-from pharmtwin.sensitivity.analysis import morris, sobol
-from pharmtwin.sensitivity.inputs import DUMMY, Input, inputs, parameter_matrix, reference_parameters
 from pharmtwin.sensitivity.runs import ModelRuns
 from pharmtwin.tables import conform
 

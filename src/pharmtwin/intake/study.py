@@ -138,6 +138,13 @@ def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Pl
                 "config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key="sensitivity.scenario")
             )
         )
+    twin, twins = setting(config, "sensitivity.twin", ""), tables.records.get("twins", [])
+    if setting(config, "sensitivity.enabled", False) and twin and twin not in [r.text("twin_id") for r in twins]:
+        what, why = "the twins sheet has no such twin", "the sensitivity analysis is about this twin"
+        fix = 'write a twin_id of the twins sheet, or "" for the reference person'
+        findings.append(
+            Finding.create("config.twin_unknown", what=what, why=why, fix=fix, value=twin, **at(key="sensitivity.twin"))
+        )
     if setting(config, "fit.enabled", False) and not _may_have_fit_rows(config, tables):
         what = "there is no observation with use 'fit' to calibrate to"
         fix = "add observations to the events sheet, or set fit.enabled to false"

@@ -37,6 +37,11 @@ def once(findings: pd.DataFrame) -> pd.DataFrame:
     return findings[~same.to_numpy(dtype=bool)].reset_index(drop=True)
 
 
+#: tables of the sensitivity stage
+SENSITIVITY = ("morris", "sobol", "sobol_convergence", "sobol_course", "sobol_second", "tornado", "sensitivity_inputs",
+               "sensitivity_advice")  # fmt: skip
+
+
 def gather(
     files: Any,
     config: Mapping[str, Any],
@@ -94,8 +99,7 @@ def gather(
         fit_diagnostics=_some("fit_diagnostics", fit.get("diagnostics", [])),
         fit_twins=fit_twins,
         fit_genotype=_some("fit_genotype", fit.get("genotype", [])),
-        morris=_some("morris", sensitivity.get("morris", [])),
-        sobol=_some("sobol", sensitivity.get("sobol", [])),
+        **{name: _some(name, sensitivity.get(name, [])) for name in SENSITIVITY},
         published=_some("published", list(files.published)),
         solver_check=read_tables("solver_check", [Path(p) for p in files.checks]),
         accuracy=read_table("accuracy", Path(files.accuracy)),

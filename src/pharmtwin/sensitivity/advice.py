@@ -20,12 +20,12 @@ from pharmtwin.uncertainty.inputs import DUMMY
 NEGLIGIBLE = 0.01
 #: first-order shares below this are not worth a measurement of their own
 WORTH = 0.05
-MOST = 5
+MOST = 3
 TABLE = "sensitivity/measurements.tsv"
 
 
 def how_to_learn(name: str, kind: str) -> str:
-    """How an input can become known: the row of the table with the longest beginning that fits, else that of its kind."""
+    """How an input can become known: the row with the longest beginning that fits, else that of its kind."""
     table = fact_table(TABLE)
     fitting = [r for r in records(table) if str(r.begins) and name.startswith(str(r.begins))]
     fitting = fitting or [r for r in records(table) if str(r.begins) == f"kind:{kind}"]
@@ -44,7 +44,8 @@ def advice(
         rows += _measure(o.name, mine, {n: how_to_learn(n, i.kind) for n, i in units.items()}, o.log)
     rows += _fix(sobol, tables["sensitivity_inputs"])
     rows += _trust(subject, sobol, last, settings, repaired)
-    return pd.DataFrame(rows, columns=schema("sensitivity_advice").names)
+    numbered = [(rank, *row) for rank, row in enumerate(rows, start=1)]
+    return pd.DataFrame(numbered, columns=schema("sensitivity_advice").names)
 
 
 def _measure(output: str, mine: pd.DataFrame, how: Mapping[str, str], log: bool) -> list[tuple[str, str, str, str]]:
@@ -54,14 +55,15 @@ def _measure(output: str, mine: pd.DataFrame, how: Mapping[str, str], log: bool)
             break
         of = f"ln {output}" if log else output
         text = (
-            f"{r.input}: knowing it would take away {_percent(r.S1)} ({_percent(r.S1_lo)} to {_percent(r.S1_hi)}) of the "
-            f"variance of {of} on average; with its interactions it takes part in {_percent(r.ST)}. {how[str(r.input)]}"
+            f"{r.input}: knowing it would take away {_percent(r.S1)} ({_percent(r.S1_lo)} to {_percent(r.S1_hi)}) of "
+            f"the variance of {of} on average (with all its interactions {_percent(r.ST)}). {how[str(r.input)]}"
         )
         rows.append(("measure", output, str(r.input), text))
-    interacting = mine[(mine["ST_lo"] - mine["S1_hi"]) > WORTH]
-    for r in records(interacting):
-        text = f"{r.input} acts mostly together with other inputs (S1 {r.S1:.2f}, ST {r.ST:.2f}): learn it with them."
-        rows.append(("interaction", output, str(r.input), text))
+    together = mine[(mine["ST_lo"] - mine["S1_hi"]) > WORTH].sort_values(["ST", "input"], ascending=[False, True])
+    if len(together):
+        named = ", ".join(f"{r.input} (S1 {r.S1:.2f}, ST {r.ST:.2f})" for r in records(together))
+        text = f"{output}: {named} act to a good part together with other inputs; knowing one alone tells less than ST."
+        rows.append(("interaction", output, "; ".join(together["input"].astype(str)), text))
     return rows
 
 
@@ -70,7 +72,7 @@ def _fix(sobol: pd.DataFrame, inputs: pd.DataFrame) -> list[tuple[str, str, str,
     top = sobol[sobol["input"] != DUMMY].groupby("input", sort=True)["ST_hi"].max()
     small = [str(n) for n in top[top < NEGLIGIBLE].index]
     if small:
-        text = f"{_list(small)}: total share below {_percent(NEGLIGIBLE)} in every output, upper end of the interval included."
+        text = f"{_list(small)}: total share below {_percent(NEGLIGIBLE)} in every output, whole interval included."
         rows.append(("fix", "", "; ".join(small), text))
     out = inputs[inputs["fate"] == "screened out"]
     if len(out):
@@ -94,10 +96,9 @@ def _trust(
     if repaired:
         rows.append(("failures", "", "", f"{repaired} runs failed with the fast engine and were solved by CVODE."))
     lost = sobol.groupby("output", sort=True)[["n_failed", "n_left_out"]].max()
-    for name, r in lost[lost["n_left_out"] > 0].iterrows():
-        rows.append(("failures", str(name), "", f"{name}: {int(r['n_failed'])} runs without a value; their "
-                     f"{int(r['n_left_out'])} base blocks are left out as a whole (table solver_check names failed "
-                     "solves)."))  # fmt: skip
+    for r in records(lost[lost["n_left_out"] > 0].reset_index()):
+        rows.append(("failures", str(r.output), "", f"{r.output}: {r.n_failed} runs without a value; their "
+                     f"{r.n_left_out} base blocks left out as a whole (failed solves: solver_check)."))  # fmt: skip
     noisy = sobol[(sobol["input"] == DUMMY) & (sobol["ST"] > NEGLIGIBLE)]
     for r in records(noisy):
         rows.append(("failures", str(r.output), DUMMY, f"the dummy has ST {r.ST:.3f} for {r.output}: runs are not "

@@ -63,8 +63,8 @@ def indices(y: Floats, n_units: int, *, second: bool, master: int, resamples: in
     ------
     RuntimeError : fewer than two blocks without a failed run, or an output that does not vary.
     """
-    good = np.isfinite(y).all(axis=1)
-    y = y[good]
+    whole = len(y)
+    y = y[np.isfinite(y).all(axis=1)]
     n = len(y)
     if n < LEAST_BLOCKS:
         raise RuntimeError("fewer than two Sobol base blocks without a failed solve")
@@ -80,7 +80,7 @@ def indices(y: Floats, n_units: int, *, second: bool, master: int, resamples: in
         i, j = np.triu_indices(n_units, 1)
         columns.append(BA[:, i] * AB[:, j] - A * B)
     table = np.concatenate(columns, axis=1)
-    rng = generator(master, STAGE, f"sobol bootstrap {n} of {len(good)}")
+    rng = generator(master, STAGE, f"sobol bootstrap {n} of {whole}")
     moments = np.vstack([table.mean(axis=0), weights(rng, n, resamples) @ table])
     variance = moments[:, 1] - moments[:, 0] ** 2
     ratio = moments[:, 2:] / variance[:, None]
@@ -89,7 +89,7 @@ def indices(y: Floats, n_units: int, *, second: bool, master: int, resamples: in
     if second:
         pairs = np.full((3, n_units, n_units), np.nan)
         pairs[:, i, j] = pairs[:, j, i] = _summary(ratio[:, 2 * n_units :] - first[:, i] - first[:, j])
-    return Indices(_summary(first), _summary(total), pairs, float(variance[0]), n, int((~good).sum()))
+    return Indices(_summary(first), _summary(total), pairs, float(variance[0]), n, whole - n)
 
 
 def _first(A: Floats, B: Floats, AB: Floats, squares: Floats) -> Floats:

@@ -53,7 +53,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Window:
-    """The observed interval, start and end in h since the first dose, and the step of the course before it (0: none)."""
+    """The observed interval, h since the first dose, and the step of the records before it (0: none)."""
 
     start: float
     end: float
@@ -84,14 +84,18 @@ def output_of(given: object, concentration: str, *, factor: float = NG_ML, unit:
     """
     if isinstance(given, str):
         if given not in SHORT:
-            raise ValueError(f"output {given!r} is not one of {', '.join(SHORT)}, nor a block with statistic, observable")
+            raise ValueError(
+                f"output {given!r} is not one of {', '.join(SHORT)}, nor a block with statistic, observable"
+            )
         given = {"name": given, "statistic": SHORT[given]}
     if not isinstance(given, dict) or not given.get("name"):
         raise ValueError(f"output {given!r} has no name")
     known = {"name", "statistic", "observable", "level", "unit", "factor", "log"}
     name, statistic = str(given["name"]), str(given.get("statistic", ""))
     if set(given) - known:
-        raise ValueError(f"output {name}: unknown keys {sorted(set(given) - known)}; known are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"output {name}: unknown keys {sorted(set(given) - known)}; known are {', '.join(sorted(known))}"
+        )
     if statistic not in STATISTICS:
         raise ValueError(f"output {name}: statistic {statistic!r} is not one of {', '.join(STATISTICS)}")
     observable = str(given.get("observable", concentration))
@@ -105,8 +109,14 @@ def output_of(given: object, concentration: str, *, factor: float = NG_ML, unit:
         own_unit, shown = "h", 1.0
     else:
         shown = own_factor
-        own_unit = f"{own_unit.replace('/', '*h/', 1) if '/' in own_unit else own_unit + '*h'}" if statistic == "AUC" else own_unit
-    return Output(name, statistic, observable, own_unit, shown, level / own_factor, bool(given.get("log", statistic in LOG)))
+        own_unit = (
+            f"{own_unit.replace('/', '*h/', 1) if '/' in own_unit else own_unit + '*h'}"
+            if statistic == "AUC"
+            else own_unit
+        )
+    return Output(
+        name, statistic, observable, own_unit, shown, level / own_factor, bool(given.get("log", statistic in LOG))
+    )
 
 
 def area_name(observable: str) -> str:
@@ -164,8 +174,10 @@ def read_outputs(outputs: Sequence[Output], window: Window, observables: Sequenc
             found = np.trapezoid((x > o.level).astype(float), t, axis=1)
         elif o.statistic == "tmax":
             found = _top(t, x)
+        elif o.statistic == "end":
+            found = x[:, -1]
         else:
-            found = {"max": x.max, "min": x.min, "end": lambda axis, x=x: x[:, -1]}[o.statistic](axis=1)
+            found = x.max(axis=1) if o.statistic == "max" else x.min(axis=1)
         found = np.where(np.isfinite(values).all(axis=(1, 2)), found * o.factor, np.nan)
         if o.log:
             with np.errstate(divide="ignore", invalid="ignore"):

@@ -25,12 +25,18 @@ Floats = NDArray[np.float64]
 
 def prior_law(prior: Prior) -> Law | None:
     """Law of a fixed effect's prior; None for one that has no proper law here (flat, half, truncated)."""
-    if prior.family not in ("lognormal", "normal", "uniform") or math.isfinite(prior.lower) or math.isfinite(prior.upper):
+    if (
+        prior.family not in ("lognormal", "normal", "uniform")
+        or math.isfinite(prior.lower)
+        or math.isfinite(prior.upper)
+    ):
         return None
     return Law(prior.family, tuple(float(a) for a in prior.arguments))
 
 
-def population_inputs(model: PopulationModel, given: Mapping[str, Law] | None = None) -> tuple[tuple[Input, ...], Correlations]:
+def population_inputs(
+    model: PopulationModel, given: Mapping[str, Law] | None = None
+) -> tuple[tuple[Input, ...], Correlations]:
     """Inputs of a population model and the correlations of its random effects, without dummy.
 
     Parameters
@@ -46,7 +52,9 @@ def population_inputs(model: PopulationModel, given: Mapping[str, Law] | None = 
             where = "given with the analysis" if law is not None and f.prior is None else (f.source or source)
             inputs.append(Input(f.name, law, "model", f.name, where, meaning=f.meaning, unit=f.unit or "1"))
     omega, at = model.omega, {r.name: k for k, r in enumerate(model.random)}
-    linked = {r.name: {o.name for o in model.random if o is not r and omega[at[r.name], at[o.name]]} for r in model.random}
+    linked = {
+        r.name: {o.name for o in model.random if o is not r and omega[at[r.name], at[o.name]]} for r in model.random
+    }
     correlations: dict[tuple[str, str], float] = {}
     for r in model.random:
         law = given.pop(r.name, None) or Law("normal", (0.0, math.sqrt(r.variance)))
@@ -58,7 +66,7 @@ def population_inputs(model: PopulationModel, given: Mapping[str, Law] | None = 
             if at[other] > at[r.name]:
                 sd = math.sqrt(omega[at[r.name], at[r.name]] * omega[at[other], at[other]])
                 correlations[r.name, other] = float(omega[at[r.name], at[other]] / sd)
-    for name, law in list(given.items()):
+    for name in list(given):
         if name in model.covariates or name in model.constants:
             inputs.append(Input(name, given.pop(name), "model", name, "given with the analysis"))
     if given:
@@ -89,15 +97,17 @@ def population_subject(
         raise ValueError(f"model {model.name} needs the covariates {', '.join(lacking)}")
     if model.doses or model.initial:
         what = [f"{d.item} of {d.state}" for d in model.doses] + [f"initial value of {s}" for s, _ in model.initial]
-        raise ValueError(f"model {model.name}: {', '.join(what)} depend on parameters; the analysis does not do that yet")
+        raise ValueError(
+            f"model {model.name}: {', '.join(what)} depend on parameters; the analysis does not do that yet"
+        )
     inputs, correlations = population_inputs(model, given)
     if boluses(regimen) and len(regimen) > 1:
         inputs = (*inputs, *(i for i in declared_inputs("system") if i.kind == "adherence"))
     inputs = (*select(inputs, leave_out), dummy())
     names = {i.name for i in inputs}
     correlations = {pair: r for pair, r in correlations.items() if set(pair) <= names}
-    values = {**model.constants, **{f.name: f.value for f in model.fixed}, **dict.fromkeys((r.name for r in model.random), 0.0),
-              **{c: float(v) for c, v in covariates.items()}}  # fmt: skip
+    values = {**model.constants, **{f.name: f.value for f in model.fixed}, **{r.name: 0.0 for r in model.random}}
+    values |= {c: float(v) for c, v in covariates.items()}
     base = np.array([values.get(n, np.nan) for n in model.structure.parameter_names])
     structure = observing(model.structure, outputs, concentration)
     return Subject(

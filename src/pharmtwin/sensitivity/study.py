@@ -72,7 +72,7 @@ def digest(subject: Subject, settings: Settings, survivors: Sequence[str] = ()) 
     """What the runs of Morris (or, with survivors, of Sobol) depend on; the numbers of levels and doublings do not."""
     middle = np.full((1, len(subject.inputs)), TYPICAL)
     batch = subject.batch(middle)
-    parts = {
+    parts: dict[str, object] = {
         "model": subject.model.digest, "outputs": [asdict(o) for o in subject.outputs],
         "window": asdict(subject.window),
         "inputs": [(i.name, i.law.text(), i.group) for i in subject.inputs],
@@ -156,7 +156,9 @@ def solve_sobol(
     """A share of the blocks of one level."""
     sizes, reduced = [0, *settings.sizes], Reduced.of(subject, survivors)
     a, b = share(sizes[level], sizes[level + 1], shard, shards)
-    points = sobol_blocks(a, b, reduced.inputs, second=settings.second, panel=settings.panel, master=settings.solver.seed)
+    points = sobol_blocks(
+        a, b, reduced.inputs, second=settings.second, panel=settings.panel, master=settings.solver.seed
+    )
     return solve_blocks(subject, reduced.points(points), a, f"sobol/{level}", settings.solver)
 
 
@@ -204,7 +206,9 @@ def enough(subject: Subject, settings: Settings, survivors: Sequence[str], parts
     if len(joined.values) < settings.sizes[level]:
         return True
     half = estimate(subject, settings, survivors, joined.values).half_width
-    log.info("Sobol: N = %d, half of the widest interval %.3f (asked for %g)", len(joined.values), half, settings.target)
+    log.info(
+        "Sobol: N = %d, half of the widest interval %.3f (asked for %g)", len(joined.values), half, settings.target
+    )
     return half <= settings.target
 
 

@@ -66,7 +66,9 @@ class Subject:
         P = np.ascontiguousarray(self.parameters(drawn, n))
         ev_t, ev_state, ev_amount, ev_kind = self._events(drawn, n)
         per = ev_t.shape[1]
-        before = np.array([np.searchsorted(row, times, side="left") for row in ev_t]) if n else np.zeros((0, len(times)))
+        before = (
+            np.array([np.searchsorted(row, times, side="left") for row in ev_t]) if n else np.zeros((0, len(times)))
+        )
         return Batch(
             P=P,
             seg_t=np.zeros(n),
@@ -83,7 +85,9 @@ class Subject:
             r0=np.zeros((n, len(self.model.states))),
         )
 
-    def _events(self, drawn: Mapping[str, Floats], n: int) -> tuple[Floats, NDArray[np.int64], Floats, NDArray[np.int64]]:
+    def _events(
+        self, drawn: Mapping[str, Floats], n: int
+    ) -> tuple[Floats, NDArray[np.int64], Floats, NDArray[np.int64]]:
         """Times and amounts (n, n_events), states and kinds (n_events,)."""
         if boluses(self.regimen):
             state = self.model.dose_state(self.regimen[0].route)

@@ -143,7 +143,9 @@ class SystemParameters:
             drugs = [scaled(d, tuple(scales)) for d in self.drugs]
             system = replace(self.system, parts=parts_of(drugs, self.formulations))
             own = {**self.body, **{q: float(x[k]) for q, x in body.items()}}
-            P[k] = parameter_vector(system, own, {m: float(x[k]) for m, x in activity.items()}, gut=_gut(base, drawn, k))
+            P[k] = parameter_vector(
+                system, own, {m: float(x[k]) for m, x in activity.items()}, gut=_gut(base, drawn, k)
+            )
         column = {name: k for k, name in enumerate(self.system.model.parameter_names)}
         for i in self.inputs:
             if i.name.startswith("turnover:"):
@@ -162,5 +164,3 @@ def _gut(base: Gut, drawn: Mapping[str, Floats], k: int) -> Gut:
     """The gut of run ``k``: transit by residence, emptying by its rate."""
     residence, emptying = (float(drawn[name][k]) if name in drawn else 1.0 for name in GUT)
     return replace(base, k_transit=base.k_transit / residence, k_empty=base.k_empty * emptying)
-
-

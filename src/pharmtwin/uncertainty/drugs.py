@@ -19,10 +19,15 @@ BETWEEN = "between people"
 STRUCTURAL = ".shape"
 
 
+def _named(drug: Drug, path: str) -> str:
+    """Name of a value among all drugs: its path, without the compound that has the drug's own name."""
+    return f"{drug.name}:{path.removeprefix(f'compounds.{drug.name}.')}"
+
+
 def value_inputs(drug: Drug) -> tuple[Input, ...]:
     """What is not known of the drug's typical values; ``acts_on`` is the value's path."""
     return tuple(
-        factor(f"{drug.name}:{path}", q.cv, "drug", path, q.source, unit=q.unit, typical=q.value)
+        factor(_named(drug, path), q.cv, "drug", path, q.source, unit=q.unit, typical=q.value)
         for path, q in quantities(drug).items()
         if q.cv > 0 and not path.endswith(STRUCTURAL)
     )
@@ -31,7 +36,7 @@ def value_inputs(drug: Drug) -> tuple[Input, ...]:
 def between_inputs(drug: Drug) -> tuple[Input, ...]:
     """What differs between people of equal genotype and body; ``acts_on`` is the value's path."""
     return tuple(
-        factor(f"{drug.name}:{path} {BETWEEN}", q.between_subject, "people", path, q.source, unit=q.unit,
+        factor(f"{_named(drug, path)} {BETWEEN}", q.between_subject, "people", path, q.source, unit=q.unit,
                typical=q.value)
         for path, q in quantities(drug).items()
         if q.between_subject > 0 and not path.endswith(STRUCTURAL)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pharmtwin.drugs.schema import Drug
+from pharmtwin.drugs.values import write_values
 from pharmtwin.qualification.fitting.exposures import ObservedExposure, entries, read_exposures, read_own_profiles
 from pharmtwin.qualification.fitting.fit import Fit, FitError, fit, lines, to_write
-from pharmtwin.drugs.values import write_values
 from pharmtwin.qualification.plan import PLAN, Entry, PlanError, read_plan
 from pharmtwin.qualification.reading.columns import TableError
 from pharmtwin.qualification.reading.tables import read_studies

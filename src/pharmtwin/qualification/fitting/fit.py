@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from pharmtwin.drugs.schema import Drug
-from pharmtwin.qualification.fitting.exposures import ObservedExposure, exposure_jobs, exposure_value
 from pharmtwin.drugs.values import Written, full_path, quantities, with_values
+from pharmtwin.qualification.fitting.exposures import ObservedExposure, exposure_jobs, exposure_value
 from pharmtwin.qualification.plan import Entry
 from pharmtwin.qualification.simulation.questions import World, profile_answer, profile_job, ratio_answer, ratio_jobs
 from pharmtwin.qualification.simulation.runs import Curve, Job, run_jobs

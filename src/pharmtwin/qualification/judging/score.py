@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pharmtwin.evaluation.metrics import afe, gmfe, share_within, within_guest
 from pharmtwin.qualification.judging.interval_arms import base_name
 from pharmtwin.qualification.judging.intervals import Interval, between_studies, interval, limits
-from pharmtwin.uncertainty.spread import Spread
 from pharmtwin.qualification.simulation.questions import ProfileAnswer, RatioAnswer
 from pharmtwin.qualification.study import Arm, Profile, Ratio
+from pharmtwin.uncertainty.spread import Spread
 
 Floats = NDArray[np.float64]
 LEAST = 1e-9  # mg/L: a prediction below it has no fold error

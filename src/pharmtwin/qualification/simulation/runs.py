@@ -25,11 +25,11 @@ from pharmtwin.drugs.dosing import dose_events
 from pharmtwin.drugs.parameters import parameter_vector
 from pharmtwin.drugs.schema import Drug, Quantity
 from pharmtwin.drugs.system import System, build, parts_of
+from pharmtwin.drugs.values import Scales, scaled
 from pharmtwin.engine.compiled import compiled
 from pharmtwin.engine.failures import failures, message
 from pharmtwin.engine.run import Dose, Trajectories, pack, simulate
 from pharmtwin.model.description import Model
-from pharmtwin.drugs.values import Scales, scaled
 from pharmtwin.qualification.study import Arm
 
 Floats = NDArray[np.float64]
