@@ -90,7 +90,8 @@ def population_subject(
 
     Raises
     ------
-    ValueError : covariates that lack, doses or initial values that depend on parameters (not supported here).
+    ValueError : covariates that lack, a route that the model does not take (ModelError), doses or initial values that
+        depend on parameters (not supported here).
     """
     lacking = [c for c in model.covariates if c not in covariates and c not in (given or {})]
     if lacking:
@@ -100,6 +101,8 @@ def population_subject(
         raise ValueError(
             f"model {model.name}: {', '.join(what)} depend on parameters; the analysis does not do that yet"
         )
+    for route in {d.route for d in regimen}:
+        model.structure.dose_state(route)
     inputs, correlations = population_inputs(model, given)
     if boluses(regimen) and len(regimen) > 1:
         inputs = (*inputs, *(i for i in declared_inputs("system") if i.kind == "adherence"))

@@ -74,7 +74,7 @@ def solve_blocks(subject: Subject, points: Floats, first: int, stage: str, solve
         if len(mine):
             checks.append(_check(subject.model, batch, solved, labels, mine.tolist(), stage, solver))
         out[a : a + batch.n] = observed(subject, solved)
-    return Solved(first, out.reshape(n_blocks, width, -1), _concat(checks), repaired)
+    return Solved(first, out.reshape(n_blocks, width, out.shape[1]), _concat(checks), repaired)
 
 
 def observed(subject: Subject, solved: Trajectories) -> Floats:

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pharmtwin.core.exposure import GRID_POINTS
 from pharmtwin.engine.run import Batch, Dose, initial_state
 from pharmtwin.model.description import Model
 from pharmtwin.sensitivity.outputs import Output, Window
@@ -69,6 +70,9 @@ class Subject:
         before = (
             np.array([np.searchsorted(row, times, side="left") for row in ev_t]) if n else np.zeros((0, len(times)))
         )
+        if n:  # the interval begins with its dose: a bolus is seen at once
+            start = len(times) - GRID_POINTS
+            before[:, start] = [np.searchsorted(row, times[start], side="right") for row in ev_t]
         return Batch(
             P=P,
             seg_t=np.zeros(n),
