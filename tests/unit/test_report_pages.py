@@ -147,6 +147,23 @@ def test_an_empty_study_still_has_a_page() -> None:
     assert "REAL DATA" in text and "SYNTHETIC DATA" not in text
 
 
+def test_sensitivity_says_what_to_measure_and_draws_five_figures(pages: dict[str, str]) -> None:
+    text = own(pages["index.html"])
+    for figure in ("tornado", "sobol", "sobol-course", "sobol-convergence", "morris"):
+        assert f'id="{figure}"' in text or f'id="chart-{figure}"' in text or f'"{figure}"' in text, figure
+    assert "What to measure next" in text and "knowing it would take away 52" in text
+    assert "What may be fixed" in text and "solved by CVODE" in text and "Second-order indices" in text
+    assert "Base blocks N" in text and "Uncertain inputs" in text
+
+
+def test_sensitivity_inputs_are_escaped_in_every_figure(small: dict[str, Any]) -> None:
+    names = ("morris", "sobol", "sobol_convergence", "sobol_course", "tornado", "sensitivity_inputs")
+    changed = {n: small[n].assign(input=small[n]["input"] + EVIL) for n in names}
+    changed["sensitivity_advice"] = small["sensitivity_advice"].assign(text=EVIL)
+    text = own(build_report(make_inputs(small, **changed))["index.html"])
+    assert "<script>alert" not in text and "<b onmouseover" not in text
+
+
 EVIL = "<script>alert(1)</script><b onmouseover=x>'\"&"
 
 

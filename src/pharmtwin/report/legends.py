@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pharmtwin.report.blocks import Chart
 
-DASHES = {"solid": "", "dash": "5 3", "dot": "1.5 2.5"}
+DASHES = {"solid": "", "dash": "5 3", "dot": "1.5 2.5", "dashdot": "5 2 1.5 2", "longdash": "8 3"}
 SHAPES = {
     "circle": '<circle cx="13" cy="7" r="4" {paint}/>',
     "square": '<rect x="9" y="3" width="8" height="8" {paint}/>',

@@ -14,10 +14,10 @@ from pharmtwin.report.words import count, interval, number, plotly_text, plural
 
 MAX_BARS = 15
 MAX_TILES = 12
-MAX_LINES = 5
 BARS = (("S1", "S1, alone", "#0072b2", ""), ("ST", "ST, with interactions", "#e69f00", "/"))
 #: colour-blind-safe lines (Okabe and Ito), each with its own dash
-LINES = (("#0072b2", "solid"), ("#d55e00", "dash"), ("#009e73", "dot"), ("#cc79a7", "dashdot"), ("#56b4e9", "longdash"))
+LINES = (("#0072b2", "solid"), ("#d55e00", "dash"), ("#009e73", "dot"), ("#cc79a7", "dashdot"), ("#56b4e9", "longdash"),
+         ("#e69f00", "solid"))  # fmt: skip
 #: from white to blue, readable in grey
 TILES = [[0.0, "#f4f6f8"], [0.25, "#c6dbef"], [0.5, "#6baed6"], [0.75, "#2171b5"], [1.0, "#08306b"]]
 
@@ -160,14 +160,13 @@ def course_chart(course: pd.DataFrame) -> Chart:
     )
 
 
-def _settling(output: str, part: pd.DataFrame) -> Panel:
-    last = part[part["n_base"] == part["n_base"].max()]
+def _settling(output: str, part: pd.DataFrame, names: list[str]) -> Panel:
     data: list[dict[str, Any]] = []
-    for (colour, dash), name in zip(LINES, _top(last, MAX_LINES)["input"]):
+    for (colour, dash), name in zip(LINES, names, strict=False):
         mine = part[part["input"] == name].sort_values("n_base")
         fill = f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},.15)"
         data.append(band(mine["n_base"], mine["ST_lo"], mine["ST_hi"], "", fill) | {"showlegend": False})
-        data.append(line(mine["n_base"], mine["ST"], plotly_text(name), colour, dash) | {"mode": "lines+markers"})
+        data.append(line(mine["n_base"], mine["ST"], plotly_text(name), colour, dash))
     sizes = sorted(part["n_base"].unique())
     size = axis("Base blocks N", tickvals=[int(n) for n in sizes], ticktext=[count(n) for n in sizes]) | {"type": "log"}
     layout = {"xaxis": size, "yaxis": axis("Total index ST", rangemode="tozero")}
@@ -175,12 +174,15 @@ def _settling(output: str, part: pd.DataFrame) -> Panel:
 
 
 def convergence_chart(table: pd.DataFrame) -> Chart:
-    """Total indices of the most important inputs after each doubling, with intervals."""
-    panels = tuple(_settling(str(o), part) for o, part in table.groupby("output", sort=True))
+    """Total indices after each doubling, with intervals, of the inputs that are largest in any output."""
+    last = table[table["n_base"] == table["n_base"].max()]
+    order = last.groupby("input")["ST"].max().reset_index()
+    names = [str(n) for n in _top(order, len(LINES))["input"]]
+    panels = tuple(_settling(str(o), part, names) for o, part in table.groupby("output", sort=True))
     rows = [
         [r.output, r.input, count(r.n_base), interval(r.S1, r.S1_lo, r.S1_hi), interval(r.ST, r.ST_lo, r.ST_hi)]
         for _, part in table.groupby("output", sort=True)
-        for name in _top(part[part["n_base"] == part["n_base"].max()], MAX_LINES)["input"]
+        for name in names
         for r in records(part[part["input"] == name].sort_values("n_base"))
     ]
     header = ["Output", "Input", "N", "S1 (95 % interval)", "ST (95 % interval)"]
@@ -190,7 +192,7 @@ def convergence_chart(table: pd.DataFrame) -> Chart:
         f"Total Sobol indices with 95 % intervals against the sample size for {plural(len(panels), 'output')}.",
         panels,
         Table.create("Convergence", header, rows, text=(0, 1), folded=True, file="sensitivity/sobol_convergence.tsv"),
-        caption=f"The sample doubles until every interval is narrow enough; the {MAX_LINES} largest inputs are drawn.",
+        caption=f"The sample doubles until every interval is narrow enough; the {len(names)} largest inputs are drawn.",
         width=340,
         height=340,
     )
