@@ -30,6 +30,9 @@ STAGES = {"genome", "body", "pbpk", "inference", "sensitivity", "evaluation", "r
 LOWER = {"files", "", "findings", "tables", "units", "facts"}
 ALLOWED = {
     **{stage: {"core", "model", "engine"} | LOWER for stage in STAGES},
+    # whom the analysis is about may be a system of drugs; its uncertain inputs are declared beside those of qualify
+    "sensitivity": {"core", "drugs", "engine", "model", "uncertainty"} | LOWER,
+    "uncertainty": {"core", "drugs"} | LOWER,
     "core": {"model", "engine"} | LOWER,
     "ddi": {"core", "drugs"} | LOWER,
     "drugs": {"core", "model", "engine"} | LOWER,
@@ -44,6 +47,10 @@ ALLOWED = {
 EXCEPTIONS = {("intake", "genome.reading.checks"), ("intake", "body.checks"), ("intake", "body.people.sizes")}
 #: a PEtab problem becomes a population model: the fit builds on the reader of SBML and PEtab, which knows no stage
 EXCEPTIONS |= {("inference", "exchange")}
+#: spreads of the body are declared by the body stage; `pharmtwin sensitivity` reads population models and the reference
+#: people by their own readers
+EXCEPTIONS |= {("uncertainty", "body.variability"), ("uncertainty", "body.anatomy.reference")}
+EXCEPTIONS |= {("sensitivity", "inference.models"), ("sensitivity", "body.physiology")}
 ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report")
 DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib"}
 
