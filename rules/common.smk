@@ -48,3 +48,30 @@ def calls_of(keys):
 
 def gathered(stage, name):
     return expand(f"{OUT}/{stage}/{{bucket}}/{name}", bucket=PLAN.buckets)
+
+
+def analysed_person_tables():
+    """Tables body and priors of the person whom the sensitivity analysis is about."""
+    twin = str(config["sensitivity"]["twin"])
+    home = [
+        b
+        for b in PLAN.buckets
+        for r in PLAN.twins[b]
+        if twin and r.get("twin_id", "").strip() == twin
+    ]
+    folder = f"twins/{home[0]}" if home else "reference"
+    return {k: f"{OUT}/{folder}/{k}.parquet" for k in ("body", "priors")}
+
+
+def morris_shards():
+    n = config["sensitivity"]["shards"]
+    return [f"{OUT}/sensitivity/shards/morris_{s}_of_{n}.npz" for s in range(n)]
+
+
+def sobol_shards(levels):
+    n = config["sensitivity"]["shards"]
+    return [
+        f"{OUT}/sensitivity/shards/sobol_{level}_{s}_of_{n}.npz"
+        for level in range(levels)
+        for s in range(n)
+    ]

@@ -1,11 +1,10 @@
 # Morris, then Sobol on the survivors, for one person: independent of the fit. Runs are shared out over shards; the
 # Sobol sample doubles from level to level, and a level that is not needed writes empty shards.
 if SENSITIVITY:
-    SENSITIVE = config["sensitivity"]
-    SHARDS = SENSITIVE["shards"]
-    SENSITIVE_TWIN = str(SENSITIVE["twin"])
     # level 0 solves sobol_base blocks, every further one as many as there are
-    LEVELS = (SENSITIVE["max_base"] // SENSITIVE["sobol_base"]).bit_length()
+    LEVELS = (
+        config["sensitivity"]["max_base"] // config["sensitivity"]["sobol_base"]
+    ).bit_length()
     SENSITIVITY_OUT = [
         "sobol",
         "sobol_convergence",
@@ -36,35 +35,11 @@ if SENSITIVITY:
     ]
     SOBOL_SETTINGS = ["sensitivity.sobol_base", "sensitivity.second_order"]
 
-    def person_tables():
-        """Tables body and priors of the person that is analysed."""
-        home = [
-            b
-            for b in PLAN.buckets
-            for r in PLAN.twins[b]
-            if r.get("twin_id", "").strip() == SENSITIVE_TWIN
-        ]
-        folder = f"twins/{home[0]}" if SENSITIVE_TWIN and home else "reference"
-        return {k: f"{OUT}/{folder}/{k}.parquet" for k in ("body", "priors")}
-
-    def morris_shards():
-        return [
-            f"{OUT}/sensitivity/shards/morris_{s}_of_{SHARDS}.npz"
-            for s in range(SHARDS)
-        ]
-
-    def sobol_shards(levels):
-        return [
-            f"{OUT}/sensitivity/shards/sobol_{level}_{s}_of_{SHARDS}.npz"
-            for level in range(levels)
-            for s in range(SHARDS)
-        ]
-
     SENSITIVE_INPUT = {
         "compiled": f"{OUT}/compile/whole_body.json",
         "drug": DRUG_FILE,
         "scenarios": PATHS["scenarios"],
-        **person_tables(),
+        **analysed_person_tables(),
     }
     SENSITIVE_FACTS = facts_digest(
         "sensitivity", "physiology", "genes", "qualification/plan.yaml"

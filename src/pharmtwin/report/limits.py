@@ -178,8 +178,8 @@ def methods_section(inputs: ReportInputs) -> Section:
                 "body. Twin: also the patient's own concentrations, through a hierarchical Bayesian fit.",
                 "Intervals of predictions: 5 % to 95 % quantiles of posterior draws; of accuracy figures: 95 %.",
                 "Accuracy: fold errors on ln(predicted median / observed), positive where predicted too high.",
-                "Sensitivity: Morris screening, then Sobol indices of the survivors (total: Jansen; first order: control "
-                "variates), with bootstrap intervals over base blocks.",
+                "Sensitivity: Morris screening, then Sobol indices of the survivors (total: Jansen; first order: "
+                "control variates), with bootstrap intervals over base blocks.",
             )
         )
     ]
