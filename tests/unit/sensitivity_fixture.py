@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,3 +78,17 @@ def toy_settings(**changes: object) -> Settings:
 def make_toy(broken: str) -> tuple[Subject, Settings]:
     """For workers: ``broken`` as text."""
     return toy_subject(float(broken)), toy_settings()
+
+
+#: a population model as its YAML file gives it
+POPULATION: dict[str, Any] = {
+    "schema": 1, "name": "oral", "covariates": ["WT"], "constants": {"KA": 1.0},
+    "fixed": {"TVCL": {"value": 4.0, "unit": "L/h", "prior": {"lognormal": [4.0, 0.2]}},
+              "TVV": {"value": 70.0, "unit": "L"}},
+    "random": {"eta_CL": {"variance": 0.09}, "eta_V": {"variance": 0.04}, "eta_0": {"variance": 0.0}},
+    "covariance": [["eta_CL", "eta_V", 0.03]], "residual": {"b": {"value": 0.2}},
+    "parameters": {"CL": "TVCL * (WT / 70)**0.75 * exp(eta_CL + 0 * eta_0)", "V": "TVV * exp(eta_V)"},
+    "states": {"depot": "-KA * depot", "central": "KA * depot - CL / V * central"},
+    "observe": {"C": "central / V"}, "routes": {"oral": "depot"},
+    "outputs": {"plasma": {"of": "C", "error": {"proportional": ["b"]}, "unit": "mg/L"}},
+}  # fmt: skip

@@ -47,9 +47,10 @@ def population_inputs(
     inputs: list[Input] = []
     source = model.source or f"population model {model.name}"
     for f in model.fixed:
-        law = given.pop(f.name, None) or (prior_law(f.prior) if f.prior is not None else None)
+        own = given.pop(f.name, None)
+        law = own or (prior_law(f.prior) if f.prior is not None else None)
         if law is not None:
-            where = "given with the analysis" if law is not None and f.prior is None else (f.source or source)
+            where = "given with the analysis" if own else f.source or source
             inputs.append(Input(f.name, law, "model", f.name, where, meaning=f.meaning, unit=f.unit or "1"))
     omega, at = model.omega, {r.name: k for k, r in enumerate(model.random)}
     linked = {

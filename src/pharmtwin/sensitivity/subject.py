@@ -18,7 +18,7 @@ from pharmtwin.engine.run import Batch, Dose, initial_state
 from pharmtwin.model.description import Model
 from pharmtwin.sensitivity.outputs import Output, Window
 from pharmtwin.uncertainty.adherence import taken_doses
-from pharmtwin.uncertainty.inputs import Correlations, Input, values
+from pharmtwin.uncertainty.inputs import Correlations, Input, check, values
 
 Floats = NDArray[np.float64]
 
@@ -55,6 +55,10 @@ class Subject:
     concentration: str
     unit: str
     factor: float
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for inputs that cannot be varied as they are declared."""
+        check(self.inputs, self.correlations)
 
     def batch(self, u: Floats) -> Batch:
         """Runs at points of the unit cube (n, n_inputs)."""

@@ -163,8 +163,8 @@ def _plasma_share() -> float:
 
 
 def changed(drug: Drug, drawn: Mapping[str, float]) -> Drug:
-    """The drug with values times factors; logP is moved by what is drawn, F_a is what is drawn, of B_P the part above
-    1 - haematocrit (plasma) is scaled, and an unbound fraction stays at most 1."""
+    """The drug with values times factors; logP is moved, of B_P the part above 1 - haematocrit (plasma) is scaled, and
+    fractions (fu_p, F_a) stay at most 1."""
     if not drawn:
         return drug
     values = dict(drug.values)
@@ -172,8 +172,6 @@ def changed(drug: Drug, drawn: Mapping[str, float]) -> Drug:
         old, leaf = values[key], key.partition(".")[2]
         if leaf == "logP":
             new = old.value + x
-        elif leaf == "F_a":
-            new = old.value * x
         elif leaf == "B_P":
             new = _plasma_share() + (old.value - _plasma_share()) * x
         else:
