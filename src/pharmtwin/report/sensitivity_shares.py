@@ -58,7 +58,7 @@ def _bars(output: str, part: pd.DataFrame) -> Panel:
     low = min(0.0, float(part[["S1_lo", "ST_lo"]].min().min()) * 1.1)
     layout = {
         "barmode": "group",
-        "xaxis": axis(f"Share of the variance of {plotly_text(of)}", range=[low, high]),
+        "xaxis": axis(f"Share of variance, {plotly_text(of)}", range=[low, high]),
         "yaxis": axis("", type="category", autorange="reversed", showgrid=False),
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
     }

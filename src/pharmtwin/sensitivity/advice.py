@@ -20,8 +20,10 @@ from pharmtwin.uncertainty.inputs import DUMMY
 NEGLIGIBLE = 0.01
 #: first-order shares below this are not worth a measurement of their own
 WORTH = 0.05
-MOST = 3
+MOST = 8
 TABLE = "sensitivity/measurements.tsv"
+#: topic, output, input, text
+Sentence = tuple[str, str, str, str]
 
 
 def how_to_learn(name: str, kind: str) -> str:
@@ -36,38 +38,47 @@ def advice(
     subject: Subject, tables: Mapping[str, pd.DataFrame], last: Estimate, settings: Settings, repaired: int
 ) -> pd.DataFrame:
     """Table ``sensitivity_advice``."""
-    rows: list[tuple[str, str, str, str]] = []
+    rows: list[Sentence] = []
     sobol = tables["sobol"]
     units = {i.group or i.name: i for i in subject.inputs}
+    real = sobol[sobol["input"] != DUMMY]
+    rows += _measure(real, {n: how_to_learn(n, i.kind) for n, i in units.items()})
     for o in subject.outputs:
-        mine = sobol[(sobol["output"] == o.name) & (sobol["input"] != DUMMY)]
-        rows += _measure(o.name, mine, {n: how_to_learn(n, i.kind) for n, i in units.items()}, o.log)
+        rows += _together(o.name, real[real["output"] == o.name])
     rows += _fix(sobol, tables["sensitivity_inputs"])
     rows += _trust(subject, sobol, last, settings, repaired)
     numbered = [(rank, *row) for rank, row in enumerate(rows, start=1)]
     return pd.DataFrame(numbered, columns=schema("sensitivity_advice").names)
 
 
-def _measure(output: str, mine: pd.DataFrame, how: Mapping[str, str], log: bool) -> list[tuple[str, str, str, str]]:
-    rows = []
-    for r in records(mine.sort_values(["S1", "input"], ascending=[False, True]).head(MOST)):
-        if r.S1 < WORTH:
-            break
-        of = f"ln {output}" if log else output
-        text = (
-            f"{r.input}: knowing it would take away {_percent(r.S1)} ({_percent(r.S1_lo)} to {_percent(r.S1_hi)}) of "
-            f"the variance of {of} on average (with all its interactions {_percent(r.ST)}). {how[str(r.input)]}"
-        )
-        rows.append(("measure", output, str(r.input), text))
-    together = mine[(mine["ST_lo"] - mine["S1_hi"]) > WORTH].sort_values(["ST", "input"], ascending=[False, True])
-    if len(together):
-        named = ", ".join(f"{r.input} (S1 {r.S1:.2f}, ST {r.ST:.2f})" for r in records(together))
-        text = f"{output}: {named} act to a good part together with other inputs; knowing one alone tells less than ST."
-        rows.append(("interaction", output, "; ".join(together["input"].astype(str)), text))
+def _measure(real: pd.DataFrame, how: Mapping[str, str]) -> list[Sentence]:
+    """A sentence an input, the most rewarding first: what knowing it would take away of which outputs."""
+    rows: list[Sentence] = []
+    worth = real[real["S1"] >= WORTH]
+    best = worth.groupby("input")["S1"].max().reset_index().sort_values(["S1", "input"], ascending=[False, True])
+    for name in best["input"].astype(str).head(MOST):
+        shares = [
+            f"{_percent(r.S1)} ({_percent(r.S1_lo)} to {_percent(r.S1_hi)}; with all its interactions {_percent(r.ST)}) of "
+            f"{'ln ' if r.scale == 'ln' else ''}{r.output}"
+            for r in records(worth[worth["input"] == name])
+        ]
+        outputs = "; ".join(worth.loc[worth["input"] == name, "output"].astype(str))
+        text = f"{name}: knowing it would take away this of the variance on average: {', '.join(shares)}. {how[name]}"
+        rows.append(("measure", outputs, name, text))
     return rows
 
 
-def _fix(sobol: pd.DataFrame, inputs: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+def _together(output: str, mine: pd.DataFrame) -> list[Sentence]:
+    """Inputs that act to a good part in interactions."""
+    found = mine[(mine["ST_lo"] - mine["S1_hi"]) > WORTH].sort_values(["ST", "input"], ascending=[False, True])
+    if found.empty:
+        return []
+    named = ", ".join(f"{r.input} (S1 {r.S1:.2f}, ST {r.ST:.2f})" for r in records(found))
+    text = f"{output}: {named} act to a good part together with other inputs; knowing one alone tells less than ST."
+    return [("interaction", output, "; ".join(found["input"].astype(str)), text)]
+
+
+def _fix(sobol: pd.DataFrame, inputs: pd.DataFrame) -> list[Sentence]:
     rows = []
     top = sobol[sobol["input"] != DUMMY].groupby("input", sort=True)["ST_hi"].max()
     small = [str(n) for n in top[top < NEGLIGIBLE].index]
@@ -82,9 +93,7 @@ def _fix(sobol: pd.DataFrame, inputs: pd.DataFrame) -> list[tuple[str, str, str,
     return rows
 
 
-def _trust(
-    subject: Subject, sobol: pd.DataFrame, last: Estimate, settings: Settings, repaired: int
-) -> list[tuple[str, str, str, str]]:
+def _trust(subject: Subject, sobol: pd.DataFrame, last: Estimate, settings: Settings, repaired: int) -> list[Sentence]:
     half, rows = last.half_width, []
     verdict = "narrow enough" if half <= settings.target else (
         f"wider than asked for: the budget of N = {settings.sizes[-1]} base blocks ended; raise max_base"
