@@ -123,8 +123,13 @@ def test_the_whole_analysis_finds_the_shares_of_the_closed_form(analysed: dict[s
     assert (sobol.n_failed == 0).all() and set(sobol.output) == {"AUC", "Cmax"}
     advice = analysed["sensitivity_advice"]
     assert "tmax does not vary with any input" in " ".join(advice.text)  # a bolus peaks at once
-    first = advice.iloc[0]
-    assert first.topic == "measure" and first.input == "CL" and "64 %" in first.text
+    measure = advice[advice.topic == "measure"]
+    assert measure.input.tolist() == ["F", "CL", "V"]  # 69 % of ln Cmax, 64 % of ln AUC, 31 % of ln Cmax
+    CL = sobol[(sobol.output == "AUC") & (sobol.input == "CL")].iloc[0]
+    assert (
+        f"{100 * CL.S1:.0f} % (" in measure.text.iloc[1]
+        and f"of ln AUC (ST {100 * CL.ST:.0f} %)" in measure.text.iloc[1]
+    )
     assert analysed["solver_check"].passed.all() and len(analysed["solver_check"]) > 5
     settled = analysed["sobol_convergence"]
     assert sorted(settled.n_base.unique()) == [1024, 2048]

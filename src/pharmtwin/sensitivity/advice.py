@@ -58,12 +58,12 @@ def _measure(real: pd.DataFrame, how: Mapping[str, str]) -> list[Sentence]:
     best = worth.groupby("input")["S1"].max().reset_index().sort_values(["S1", "input"], ascending=[False, True])
     for name in best["input"].astype(str).head(MOST):
         shares = [
-            f"{_percent(r.S1)} ({_percent(r.S1_lo)} to {_percent(r.S1_hi)}; with all its interactions {_percent(r.ST)}) of "
-            f"{'ln ' if r.scale == 'ln' else ''}{r.output}"
+            f"{_percent(r.S1)} ({_percent(r.S1_lo)} to {_percent(r.S1_hi)}) of "
+            f"{'ln ' if r.scale == 'ln' else ''}{r.output} (ST {_percent(r.ST)})"
             for r in records(worth[worth["input"] == name])
         ]
         outputs = "; ".join(worth.loc[worth["input"] == name, "output"].astype(str))
-        text = f"{name}: knowing it would take away this of the variance on average: {', '.join(shares)}. {how[name]}"
+        text = f"{name}: knowing it would on average take away of the variance: {', '.join(shares)}. {how[name]}"
         rows.append(("measure", outputs, name, text))
     return rows
 
