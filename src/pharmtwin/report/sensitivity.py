@@ -69,7 +69,7 @@ def sensitivity_section(inputs: ReportInputs) -> Section:
     blocks.append(sobol_chart(inputs.sobol) if len(inputs.sobol) else Paragraph("Sobol did not run.", "missing"))
     if len(inputs.sobol_course):
         blocks.append(course_chart(inputs.sobol_course))
-    if len(inputs.sobol_convergence):
+    if inputs.sobol_convergence["n_base"].nunique() > 1:
         blocks.append(convergence_chart(inputs.sobol_convergence))
     if len(inputs.sobol_second):
         blocks.append(second_order_table(inputs.sobol_second))

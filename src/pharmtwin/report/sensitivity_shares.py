@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pharmtwin.report.blocks import Cell, Chart, Panel, Table
@@ -168,7 +169,8 @@ def _settling(output: str, part: pd.DataFrame, names: list[str]) -> Panel:
         data.append(band(mine["n_base"], mine["ST_lo"], mine["ST_hi"], "", fill) | {"showlegend": False})
         data.append(line(mine["n_base"], mine["ST"], plotly_text(name), colour, dash))
     sizes = sorted(part["n_base"].unique())
-    size = axis("Base blocks N", tickvals=[int(n) for n in sizes], ticktext=[count(n) for n in sizes]) | {"type": "log"}
+    size = axis("Base blocks N", tickvals=[int(n) for n in sizes], ticktext=[count(n) for n in sizes])
+    size |= {"type": "log", "range": numbers([np.log10(sizes[0]) - 0.03, np.log10(sizes[-1]) + 0.05])}
     layout = {"xaxis": size, "yaxis": axis("Total index ST", rangemode="tozero")}
     return Panel(plotly_text(output), tuple(data), layout)
 
