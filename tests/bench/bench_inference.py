@@ -1,10 +1,10 @@
 """Effective draws a second of population fits: published posteriors, and the same PyMC model on scikit-sundae.
 
 Run by hand: ``python tests/bench/bench_inference.py [mavoglurant | 01 | 04 | one_comp_mm_elim_abs | hudson_lynx_hare
-...]``; default mavoglurant and 01. Needs the reference data beside the checkout. After Bayesian-Benchmarks 01 comes the
-peer: the same PyMC model, maps, starting point and sampler, but its ODE solved by CVODE through scikit-sundae (BDF,
-rtol 1e-6), with the sensitivities as further states, the only way this package gives them (compiled right-hand side and
-Jacobian). One short chain.
+...]``; default mavoglurant, 01 and 04. Needs the reference data beside the checkout. After each of Bayesian-Benchmarks
+01 and 04 comes the peer: the same PyMC model, maps, starting point and sampler, but its ODE solved by CVODE through
+scikit-sundae (BDF, rtol 1e-6), with the sensitivities as further states, the only way this package gives them (compiled
+right-hand side and Jacobian). One short chain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pharmtwin.engine.schedule import ADD_RATE
+from pharmtwin.engine.schedule import ADD_AMOUNT, ADD_RATE
 from pharmtwin.inference.population_fit import anchors
 from pharmtwin.inference.population_fit.build import PopulationFit, build
 from pharmtwin.inference.population_fit.geometry import Density, settle
@@ -37,7 +37,7 @@ PEER_SECONDS, PEER_DRAWS = 300.0, 10  # of the peer's chain; the clock ends it
 
 
 @njit
-def _rhs(t: float, y: Any, dy: Any, p: Any) -> None:
+def _linear(t: float, y: Any, dy: Any, p: Any) -> None:
     """Two compartments and their derivatives for the logarithms of CL, VC, Q, VP; p: these and the input rate."""
     CL, VC, Q, VP, rate = p[0], p[1], p[2], p[3], p[4]
     a, b, c = CL / VC, Q / VC, Q / VP
@@ -57,7 +57,7 @@ def _rhs(t: float, y: Any, dy: Any, p: Any) -> None:
 
 
 @njit
-def _jacobian(t: float, y: Any, dy: Any, J: Any, p: Any) -> None:
+def _linear_jacobian(t: float, y: Any, dy: Any, J: Any, p: Any) -> None:
     CL, VC, Q, VP = p[0], p[1], p[2], p[3]
     a, b, c = CL / VC, Q / VC, Q / VP
     J[:, :] = 0.0
@@ -73,16 +73,63 @@ def _jacobian(t: float, y: Any, dy: Any, J: Any, p: Any) -> None:
     J[9, 1] += c
 
 
+@njit
+def _saturable(t: float, y: Any, dy: Any, p: Any) -> None:
+    """Depot and central compartment and their derivatives for the logarithms of VC, VMAX, KM, KA (p)."""
+    VC, VMAX, KM, KA = p[0], p[1], p[2], p[3]
+    c = y[1] / VC
+    R = VMAX * c / (KM + c)
+    q = VMAX * KM / (KM + c) ** 2
+    dy[0] = -KA * y[0]
+    dy[1] = KA * y[0] - R
+    for k in range(1, 5):
+        x, z = y[2 * k], y[2 * k + 1]
+        dy[2 * k] = -KA * x
+        dy[2 * k + 1] = KA * x - q / VC * z
+    dy[3] += q * c
+    dy[5] -= R
+    dy[7] += q * c
+    dy[8] -= KA * y[0]
+    dy[9] += KA * y[0]
+
+
+@njit
+def _saturable_jacobian(t: float, y: Any, dy: Any, J: Any, p: Any) -> None:
+    VC, VMAX, KM, KA = p[0], p[1], p[2], p[3]
+    c = y[1] / VC
+    q = VMAX * KM / (KM + c) ** 2
+    bent = -2.0 * q / ((KM + c) * VC**2)  # second derivative of the rate for the amount
+    mixed = q / VC * (KM - c) / (KM + c)
+    J[:, :] = 0.0
+    for k in range(5):
+        J[2 * k, 2 * k] = -KA
+        J[2 * k + 1, 2 * k], J[2 * k + 1, 2 * k + 1] = KA, -q / VC
+    for k in range(1, 5):
+        J[2 * k + 1, 1] -= bent * y[2 * k + 1]
+    J[3, 1] += mixed
+    J[5, 1] -= q / VC
+    J[7, 1] += mixed
+    J[8, 0], J[9, 0] = J[8, 0] - KA, J[9, 0] + KA
+
+
+#: right-hand side, Jacobian, the state that is measured and the parameter that is its volume
+STRUCTURES: dict[str, tuple[Any, Any, int, int]] = {
+    "bayesian_benchmarks_01": (_linear, _linear_jacobian, 0, 1),
+    "bayesian_benchmarks_04": (_saturable, _saturable_jacobian, 1, 0),
+}
+
+
 class Sundae:
-    """Bayesian-Benchmarks 01's likelihood and gradients as ``kernel.make_kernel`` gives them, by scikit-sundae."""
+    """A model's likelihood and gradients as ``kernel.make_kernel`` gives them, by scikit-sundae."""
 
     def __init__(self, problem: Problem) -> None:
         from sksundae.cvode import CVODE
 
         self.problem, self.calls = problem, 0
-        self.p = np.zeros(5)
+        self.p = np.zeros(5)  # four parameters and the input rate
+        rhs, jacobian, self.seen, self.volume = STRUCTURES[problem.model.name]
         self.solver = CVODE(
-            lambda t, y, dy: _rhs(t, y, dy, self.p), jacfn=lambda t, y, dy, J: _jacobian(t, y, dy, J, self.p),
+            lambda t, y, dy: rhs(t, y, dy, self.p), jacfn=lambda t, y, dy, J: jacobian(t, y, dy, J, self.p),
             method="BDF", rtol=1e-6, atol=1e-8, linsolver="dense", max_num_steps=100_000,
         )  # fmt: skip
 
@@ -106,7 +153,7 @@ class Sundae:
         self.p[:4], self.p[4] = parameters, 0.0
         times = b.times[b.t_0[i] : b.t_0[i + 1]]
         events = range(b.ev_0[i], b.ev_0[i + 1])
-        assert np.all(b.ev_kind[events] == ADD_RATE)
+        assert np.all(np.isin(b.ev_kind[events], [ADD_AMOUNT, ADD_RATE]))
         out, y, now = np.empty((len(times), 10)), np.zeros(10), 0.0
         stops = np.append(b.ev_t[events], np.inf)
         for k, stop in enumerate(stops):
@@ -119,11 +166,13 @@ class Sundae:
                 y = solved.y[-1].copy()
             now = stop
             if k < len(events):
-                self.p[4] += b.ev_amount[events[k]]
-        volume = parameters[1]
-        c = out[:, 0] / volume
-        J = out[:, 2::2] / volume
-        J[:, 1] -= c
+                if b.ev_kind[events[k]] == ADD_RATE:
+                    self.p[4] += b.ev_amount[events[k]]
+                else:
+                    y[b.ev_state[events[k]]] += b.ev_amount[events[k]]
+        c = out[:, self.seen] / parameters[self.volume]
+        J = out[:, 2 + self.seen :: 2] / parameters[self.volume]
+        J[:, self.volume] -= c
         return c, J
 
 
@@ -187,7 +236,7 @@ def main() -> None:
     """Sample the posteriors that were named."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for name in sys.argv[1:] or ["mavoglurant", "01"]:
+    for name in sys.argv[1:] or ["mavoglurant", *anchors.BENCHMARKS]:
         if name == "mavoglurant":
             anchor = anchors.mavoglurant(DATA)
         elif name in anchors.BENCHMARKS:
@@ -201,7 +250,7 @@ def main() -> None:
         print(f"{name}: centre in {centre.rounds} rounds, {time.perf_counter() - begun:.0f} s")
         posterior = sample(fit, anchor.plan, master=MASTER, name=anchor.name, compiled=compiled, centre=centre)
         print(anchors.told(anchor, posterior), flush=True)
-        if name == "01":
+        if name in anchors.BENCHMARKS:
             peer(fit, compiled, posterior)
 
 
