@@ -53,11 +53,13 @@ def gather(
     structure_prior: Mapping[str, Mapping[str, float]] | None = None,
     activity: pd.DataFrame | None = None,
     body_without: pd.DataFrame | None = None,
+    folder: Path | None = None,
 ) -> ReportInputs:
     """All inputs of the report from a job's files; stages that are switched off are absent.
 
     definitions, structure_prior, activity, body_without : as in :class:`ReportInputs`; the report does not know the
     code of the genome and body stages, so the script that knows them hands these over.
+    folder : of the results; None: ``results/<study>`` of the working directory.
     """
     fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))
     exposure = read_tables("exposure", [Path(p) for p in files.exposure])
@@ -70,7 +72,8 @@ def gather(
     profiles = pd.concat([profiles[profiles.twin_id != "population"], _beside_twins(apart, sampled)], ignore_index=True)
     if len(twins) > 500:  # curves of thousands of twins are in the results, not on the page
         profiles = profiles[profiles.twin_id.isin(sampled)]
-    findings = [Path("results") / str(config["study"]) / "intake" / "findings.tsv", *(Path(p) for p in files.findings)]
+    folder = folder or Path("results") / str(config["study"])
+    findings = [folder / "intake" / "findings.tsv", *(Path(p) for p in files.findings)]
     versions = {"pharmtwin": __version__}
     versions |= {
         str(r.table): f"{r.version} (sha256 {str(r.sha256)[:12]})" for r in fact_table("versions.tsv").itertuples()

@@ -1,0 +1,137 @@
+"""``pharmtwin plan`` and ``pharmtwin dossier``: an analysis plan before the fit, a dossier after the run."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from pharmtwin.files import write_text
+from pharmtwin.findings import Finding, has_errors, sort_findings
+
+
+def _say(findings: Sequence[Finding]) -> None:
+    for finding in sort_findings(findings):
+        print(f"{finding.severity}: {finding.message()}", file=sys.stderr)
+
+
+def plan(argv: Sequence[str]) -> int:
+    """Write the analysis plan and print its hash; a plan that is there is never overwritten."""
+    from pharmtwin.dossier.about import read_about
+    from pharmtwin.dossier.plan import plan as content
+    from pharmtwin.dossier.plan import plan_hash, plan_text
+    from pharmtwin.intake.config import check_config, load_config
+
+    parser = argparse.ArgumentParser(prog="pharmtwin plan", description="Write and hash the analysis plan.")
+    parser.add_argument("--about", required=True, metavar="YAML", help="your statements: question, criteria ...")
+    parser.add_argument("--configfile", nargs="+", action="extend", default=[], metavar="F", help="as for pharmtwin check")
+    parser.add_argument("--out", required=True, metavar="JSON", help="a new file; name it as paths.plan of the config")
+    arguments = parser.parse_args(argv)
+    config, places, findings = load_config(arguments.configfile)
+    about, wrong = read_about(arguments.about)
+    findings = [*findings, *wrong, *(check_config(config, places=places) if config is not None else [])]
+    out = Path(arguments.out)
+    if out.exists():
+        what, fix = "there is a plan already", "write the amended plan to a new file, and keep this one"
+        findings.append(Finding.create("dossier.plan_exists", str(out), what, "a plan is not changed once written", fix))
+    _say(findings)
+    if has_errors(findings) or config is None or about is None:
+        return 1
+    try:
+        text = plan_text(content(config, about))
+    except OSError as error:
+        print(f"plan: {error}", file=sys.stderr)
+        return 1
+    write_text(out, text)
+    print(f"{plan_hash(text)}  {out}")
+    print(f"Set paths.plan: {out} in the configuration: the fit then waits for it, and the manifest records it.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pharmtwin dossier", description="Dossier of a finished run.")
+    parser.add_argument("results", help="results/<study> of a finished run")
+    parser.add_argument("--about", required=True, metavar="YAML", help="your statements (config/examples/dossier)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="a new folder, or that of an earlier dossier")
+    parser.add_argument("--configfile", nargs="+", action="extend", default=[], metavar="F", help="of the run")
+    parser.add_argument("--plan", default="", metavar="JSON", help="analysis plan (default: paths.plan of the config)")
+    parser.add_argument("--rerun", default="", metavar="DIR", help="results of a second run, to be compared")
+    parser.add_argument("--release", default="", metavar="NAME", help="who releases it: no DRAFT mark; refuses blanks")
+    return parser
+
+
+def time_of(record: object) -> datetime:
+    """When the run finished: the time stamp of every file of the dossier; the first day of 2000 if not recorded."""
+    try:
+        return datetime.fromisoformat(str(record))
+    except ValueError:
+        return datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+def _rerun(first: Path, second: str) -> tuple[list[str] | None, list[Finding]]:
+    from pharmtwin.workflow import manifest
+
+    if not second:
+        return None, []
+    other = Path(second) / "manifest.json"
+    if not other.is_file():
+        what = "there is no manifest of a second run"
+        return None, [
+            Finding.create("dossier.no_manifest", str(other), what, "nothing can be compared", "correct the path")
+        ]
+    problems = [f"{other}: {p}" for p in manifest.verify(other)]
+    return problems + manifest.compare(first / "manifest.json", other), []
+
+
+def _target(out: Path) -> list[Finding]:
+    """Refuse a folder that holds anything but an earlier dossier."""
+    if not out.exists() or (out.is_dir() and ((out / "sha256.txt").is_file() or not any(out.iterdir()))):
+        return []
+    what, why = "holds something that is no dossier", "it would be replaced"
+    return [Finding.create("dossier.folder_taken", str(out), what, why, "name a new folder")]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the dossier; 1 and no folder if anything is wrong."""
+    arguments = _parser().parse_args(argv)
+    from pharmtwin.dossier.about import blank_findings, read_about
+    from pharmtwin.dossier.run import read_run
+    from pharmtwin.dossier.write import plan_state, write
+
+    out = Path(arguments.out)
+    about, findings = read_about(arguments.about)
+    findings += _target(out)
+    results = Path(arguments.results)
+    rerun, wrong = _rerun(results, arguments.rerun)
+    findings += wrong
+    run, wrong = read_run(results, arguments.configfile)
+    findings += wrong
+    if run is None or about is None or has_errors(findings):
+        _say(findings)
+        return 1
+    plan_file = arguments.plan or str(run.config["paths"].get("plan", ""))
+    state, wrong = plan_state(run, about, plan_file)
+    findings += wrong + blank_findings(about, "error" if arguments.release else "warning")
+    if arguments.release and any(not d.reason for d in state.deviations):
+        what = "deviations from the plan have no reason: " + ", ".join(d.key for d in state.deviations if not d.reason)
+        fix = "state a reason for each"
+        findings.append(Finding.create("dossier.blank", about.file, what, "a reader must know why", fix, column="deviations"))
+    if has_errors(findings):
+        _say(findings)
+        return 1
+    draft = out.with_name(f".{out.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        when = time_of(run.record.get("finished"))
+        findings += write(draft, run, about, state, rerun, arguments.release, when, plan_file)
+        if out.exists():
+            shutil.rmtree(out)
+        draft.rename(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    _say(findings)
+    print(f"{'dossier' if arguments.release else 'DRAFT of a dossier'}: {out}")
+    return 0

@@ -1,0 +1,85 @@
+"""The dossier as PDF, set by typst from the same flow; the template reads JSON, so no text is ever read as mark-up."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pharmtwin.dossier.blocks import Cover, blank_words
+from pharmtwin.dossier.layout import BREAK, FigureItem, Item
+
+SPLIT = "\u200b"  # a place where a line may end
+#: archival PDF with tags: ISO 19005-2, level A
+STANDARD = "a-2a"
+
+
+def breakable(text: str) -> str:
+    """Text whose long words (paths, hashes, expressions) may be broken, first after punctuation, then anywhere."""
+
+    def split(found: re.Match[str]) -> str:
+        word = re.sub(r"([/_.,;:=()*+|-])(?=.)", rf"\1{SPLIT}", found[0])
+        return SPLIT.join(re.sub(rf"([^{SPLIT}]{{{BREAK}}})(?=.)", rf"\1{SPLIT}", part) for part in word.split(SPLIT))
+
+    return re.sub(rf"\S{{{BREAK},}}", split, text)
+
+
+def _item(item: Item, folder: Path, index: int) -> dict[str, Any]:
+    """One item as JSON; a figure's picture goes to a file beside it."""
+    if isinstance(item, FigureItem):
+        name = f"figure-{index}.svg"
+        (folder / name).write_bytes(item.picture.svg)
+        kept = {k: v for k, v in asdict(item).items() if k != "picture"}
+        return {"kind": item.kind, "label": item.label, "file": name, "width": item.picture.width_cm, **kept}
+    out: dict[str, Any] = {"kind": item.kind, **asdict(item)}
+    if item.kind == "table":
+        out |= {"label": item.label, "size": item.size}
+        out["header"] = [breakable(h) for h in out["header"]]
+        out["rows"] = [[{k: breakable(c[k]) if k != "badge" else c[k] for k in ("text", "sub", "badge")} for c in row]
+                       for row in out["rows"]]  # fmt: skip
+    return out
+
+
+def cover_values(cover: Cover) -> dict[str, Any]:
+    """The cover's texts, blanks in words."""
+    return {
+        "title": cover.title.text or blank_words(cover.title.key),
+        "title_blank": not cover.title.text,
+        "context": cover.context.text or blank_words(cover.context.key),
+        "context_blank": not cover.context.text,
+        "lines": [[k, breakable(v)] for k, v in cover.lines],
+        "banner": cover.banner,
+    }
+
+
+def write_pdf(path: Path, cover: Cover, items: Sequence[Item], mark: str, footer: str, when: datetime) -> None:
+    """Write the PDF: fonts of the typesetter itself (no font of the machine), time stamp as given."""
+    import typst
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        document = {
+            "cover": cover_values(cover),
+            "items": [_item(item, folder, i) for i, item in enumerate(items)],
+            "mark": mark,
+            "footer": footer,
+            "date": [when.year, when.month, when.day],
+        }
+        (folder / "document.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        template = (files("pharmtwin.dossier") / "templates" / "dossier.typ").read_text(encoding="utf-8")
+        (folder / "dossier.typ").write_text(template, encoding="utf-8")
+        made = typst.compile(
+            str(folder / "dossier.typ"),
+            root=str(folder),
+            format="pdf",
+            ignore_system_fonts=True,
+            pdf_standards=STANDARD,
+            timestamp=int(when.timestamp()),
+        )
+    path.write_bytes(made)
