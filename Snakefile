@@ -22,6 +22,7 @@ include: "rules/pbpk.smk"
 include: "rules/sensitivity.smk"
 include: "rules/qualification.smk"
 include: "rules/report.smk"
+include: "rules/dossier.smk"
 
 
 # With nothing to do Snakemake calls no handler. A rule without output that acts is always to be done: so a study

@@ -25,6 +25,8 @@ DRUG_FILE = (
 FIT = bool(config["fit"]["enabled"]) and bool(PLAN.sampled)
 SENSITIVITY = bool(config["sensitivity"]["enabled"])
 PUBLISHED = PATHS["published"]
+# the analysis plan: the fit waits for it and does not read it
+PLAN_FILE = [PATHS["plan"]] if PATHS["plan"] else []
 
 
 wildcard_constraints:

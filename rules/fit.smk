@@ -9,6 +9,7 @@ if FIT:
             drug=DRUG_FILE,
             calls=calls_of(PLAN.sampled_vcfs()),
             outside=PATHS["outside_files"],
+            plan=PLAN_FILE,
         output:
             population=f"{OUT}/fit/population_draws.parquet",
             twins=f"{OUT}/fit/twin_draws.parquet",
@@ -42,6 +43,7 @@ else:
     rule prior_population:
         input:
             drug=DRUG_FILE,
+            plan=PLAN_FILE,
         output:
             population=f"{OUT}/fit/population_draws.parquet",
             twins=f"{OUT}/fit/twin_draws.parquet",

@@ -40,6 +40,7 @@ ALLOWED = {
     "engine": {"model"} | LOWER,
     "model": LOWER,
     "nca": {"intake"} | LOWER,
+    "dossier": STAGES | {"core", "model", "engine", "exchange", "workflow"} | LOWER,
     "bioequivalence": {"nca", "intake", "evaluation"} | LOWER,
     "tables": LOWER,
 }
@@ -51,8 +52,9 @@ EXCEPTIONS |= {("inference", "exchange")}
 #: people by their own readers
 EXCEPTIONS |= {("uncertainty", "body.variability"), ("uncertainty", "body.anatomy.reference")}
 EXCEPTIONS |= {("sensitivity", "inference.models"), ("sensitivity", "body.physiology")}
-ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report")
-DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib"}
+ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report", "dossier")
+DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib", "docx": "python-docx",
+                "libsbml": "python-libsbml"}  # fmt: skip
 
 
 def own_files() -> Iterator[Path]:
@@ -118,6 +120,7 @@ def test_a_file_that_is_out_of_step_with_the_lock_is_named(tmp_path: Path) -> No
 
 def test_heavy_packages_stay_in_their_stage() -> None:
     heavy = {"pymc": {"inference"}, "arviz": {"inference"}, "nutpie": {"inference"}, "plotly": {"report"}}
+    heavy |= {p: {"dossier"} for p in ("docx", "typst", "pyreadstat")}
     for path in sorted(PACKAGE.rglob("*.py")):
         package = path.relative_to(PACKAGE).parts[0]
         wrong = [n for n in imports(path) if package not in heavy.get(n.split(".")[0], {package})]

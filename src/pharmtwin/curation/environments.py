@@ -24,6 +24,17 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "fit": (*MODEL, "cyvcf2", "pysam", "pymc", "nutpie", "arviz", "h5netcdf", "h5py"),
     "sensitivity": (*MODEL, "salib"),
     "report": (*TABLES, "scipy", "jinja2"),
+    "dossier": (
+        *MODEL,
+        "cyvcf2",
+        "pysam",
+        "jinja2",
+        "matplotlib",
+        "python-docx",
+        "typst",
+        "pyreadstat",
+        "python-libsbml",
+    ),
 }
 HEADER = """\
 # Stage {stage}: conda environment, written from requirements.lock by scripts/maintenance/build_envs.py. Do not edit.

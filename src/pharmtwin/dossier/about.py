@@ -84,16 +84,17 @@ def _explained(file: str, places: Places, error: ValidationError) -> Iterator[Fi
     path = [str(p) if isinstance(p, str) else str(p + 1) for p in error.absolute_path]
     key = ".".join(path)
     why = f"it is {schema.get('description', 'a part of the dossier')}"
-    value = error.instance if isinstance(error.instance, str | int | float) else ""
+    instance: Any = error.instance
+    value = instance if isinstance(instance, str | int | float) else ""
     if error.validator == "additionalProperties":
         known = list(schema["properties"])
-        for name in (k for k in error.instance if k not in known):
+        for name in (k for k in instance if k not in known):
             near = get_close_matches(str(name), known, n=1)
             fix = f"did you mean {near[0]}?" if near else f"delete it; known here: {', '.join(known)}"
             full = ".".join([*path, str(name)])
             yield _at(file, places, full, "unknown_key", "the key is not known", "it would not be shown", fix)
     elif error.validator == "required":
-        missing = [k for k in schema["required"] if k not in error.instance and error.message.startswith(repr(k))]
+        missing = [k for k in schema["required"] if k not in instance and error.message.startswith(repr(k))]
         what = f"{', '.join(missing)} is missing"
         yield _at(file, places, key, "key_missing", what, why, "add the key")
     elif error.validator == "type":
@@ -120,7 +121,9 @@ def _own_rules(file: str, places: Places, content: Mapping[str, Any]) -> Iterato
             yield _at(file, places, key, "criterion_limit", what, why, fix, criterion["id"])
         if criterion["id"] in seen:
             fix = "give each criterion its own id"
-            yield _at(file, places, key, "criterion_twice", "the id stands twice", "ids are cited", fix, criterion["id"])
+            yield _at(
+                file, places, key, "criterion_twice", "the id stands twice", "ids are cited", fix, criterion["id"]
+            )
         seen.add(criterion["id"])
     known = list(activities()["activity"])
     done = {e["activity"] for e in content.get("evidence") or []}
@@ -152,6 +155,8 @@ def read_about(path: str, base: Path = Path(".")) -> tuple[About | None, list[Fi
 def blank_findings(about: About, severity: str) -> list[Finding]:
     """One finding a blank: ``warning`` in a draft, ``error`` when the dossier is to be released."""
     return [
-        Finding.create("dossier.blank", about.file, "is blank", f"it is {d}", "fill it in", column=key, severity=severity)
+        Finding.create(
+            "dossier.blank", about.file, "is blank", f"it is {d}", "fill it in", column=key, severity=severity
+        )
         for key, d in about.blanks()
     ]

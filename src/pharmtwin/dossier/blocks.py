@@ -1,4 +1,4 @@
-"""What a dossier is built of, beside the report's blocks: chapters, the author's texts, blanks, verbatim text."""
+"""What a dossier is built of, beside the report's blocks: chapters, the author's texts, blanks."""
 
 from __future__ import annotations
 
@@ -27,15 +27,7 @@ class Authored:
     text: str
 
 
-@dataclass(frozen=True)
-class Verbatim:
-    """Text shown as it stands, in a typewriter's letters."""
-
-    kind: ClassVar[str] = "verbatim"
-    text: str
-
-
-Block = report.Block | Heading | Authored | Verbatim
+Block = report.Block | Heading | Authored
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,13 @@ def build(
     *,
     release: str = "",
     rerun: Sequence[str] | None = None,
+    pictures: dict[str, list[Picture]] | None = None,
 ) -> Built:
-    """All chapters. Two passes: the summary, which comes first, cites the numbers of tables that come later."""
+    """All chapters. Two passes: the summary, which comes first, cites the numbers of tables that come later.
+
+    pictures : figures by id that are drawn already (of the same run); new ones are added.
+    """
+    pictures = {} if pictures is None else pictures
     done, findings = activities(run.inputs, about)
     held = criteria_of.outcomes(about.entries("criteria"), run.inputs.accuracy)
     findings = [*findings, *criteria_of.findings(held, about.file)]
@@ -74,7 +79,6 @@ def build(
         appendix.words_chapter(about, run),
     ]
     plan_blocks = front.plan_blocks(plan.file, plan.sha256, plan.before_fit, plan.deviations)
-    pictures: dict[str, list[Picture]] = {}
 
     def whole(before: Layout | None) -> tuple[list[Chapter], Layout]:
         def number_of(table: Table) -> int:
@@ -82,12 +86,9 @@ def build(
 
         table = front.criteria_table(held, accuracy, number_of)
 
-        def criteria_number(_: Table) -> int:
-            # the criteria table itself changes with the numbers in it: it is known by its caption
-            return before.number_of_caption(table.caption) if before else 0
-
         def any_number(t: Table) -> int:
-            return criteria_number(t) if t is table else number_of(t)
+            # the criteria table changes with the numbers in it: it is known by its caption
+            return before.number_of_caption(t.caption) if before and t is table else number_of(t)
 
         chapters = [
             front.summary_chapter(about, run, cited, figures, table, any_number),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pharmtwin.files import write_text
 from pharmtwin.findings import Finding, has_errors, sort_findings
@@ -27,7 +28,9 @@ def plan(argv: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(prog="pharmtwin plan", description="Write and hash the analysis plan.")
     parser.add_argument("--about", required=True, metavar="YAML", help="your statements: question, criteria ...")
-    parser.add_argument("--configfile", nargs="+", action="extend", default=[], metavar="F", help="as for pharmtwin check")
+    parser.add_argument(
+        "--configfile", nargs="+", action="extend", default=[], metavar="F", help="as for pharmtwin check"
+    )
     parser.add_argument("--out", required=True, metavar="JSON", help="a new file; name it as paths.plan of the config")
     arguments = parser.parse_args(argv)
     config, places, findings = load_config(arguments.configfile)
@@ -36,7 +39,9 @@ def plan(argv: Sequence[str]) -> int:
     out = Path(arguments.out)
     if out.exists():
         what, fix = "there is a plan already", "write the amended plan to a new file, and keep this one"
-        findings.append(Finding.create("dossier.plan_exists", str(out), what, "a plan is not changed once written", fix))
+        findings.append(
+            Finding.create("dossier.plan_exists", str(out), what, "a plan is not changed once written", fix)
+        )
     _say(findings)
     if has_errors(findings) or config is None or about is None:
         return 1
@@ -94,44 +99,62 @@ def _target(out: Path) -> list[Finding]:
     return [Finding.create("dossier.folder_taken", str(out), what, why, "name a new folder")]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Write the dossier; 1 and no folder if anything is wrong."""
-    arguments = _parser().parse_args(argv)
+def make(
+    results: Path,
+    config: Mapping[str, Any],
+    about_file: str,
+    out: Path,
+    *,
+    plan: str = "",
+    rerun: str = "",
+    release: str = "",
+) -> list[Finding]:
+    """Write the dossier of the run in ``results`` into ``out``; all findings. An error: nothing is written."""
     from pharmtwin.dossier.about import blank_findings, read_about
     from pharmtwin.dossier.run import read_run
     from pharmtwin.dossier.write import plan_state, write
 
-    out = Path(arguments.out)
-    about, findings = read_about(arguments.about)
-    findings += _target(out)
-    results = Path(arguments.results)
-    rerun, wrong = _rerun(results, arguments.rerun)
+    about, findings = read_about(about_file)
+    compared, wrong = _rerun(results, rerun)
+    run, more = read_run(results, config)
+    findings += [*_target(out), *wrong, *more]
+    if about is not None:
+        findings += blank_findings(about, "error" if release else "warning")
+    if run is None or about is None:
+        return findings
+    state, wrong = plan_state(run, about, plan)
     findings += wrong
-    run, wrong = read_run(results, arguments.configfile)
-    findings += wrong
-    if run is None or about is None or has_errors(findings):
-        _say(findings)
-        return 1
-    plan_file = arguments.plan or str(run.config["paths"].get("plan", ""))
-    state, wrong = plan_state(run, about, plan_file)
-    findings += wrong + blank_findings(about, "error" if arguments.release else "warning")
-    if arguments.release and any(not d.reason for d in state.deviations):
-        what = "deviations from the plan have no reason: " + ", ".join(d.key for d in state.deviations if not d.reason)
-        fix = "state a reason for each"
-        findings.append(Finding.create("dossier.blank", about.file, what, "a reader must know why", fix, column="deviations"))
+    unexplained = [d.key for d in state.deviations if not d.reason]
+    if release and unexplained:
+        what = f"deviations from the plan have no reason: {', '.join(unexplained)}"
+        why, fix = "a reader must know why", "state a reason for each"
+        findings.append(Finding.create("dossier.blank", about.file, what, why, fix, column="deviations"))
     if has_errors(findings):
-        _say(findings)
-        return 1
+        return findings
     draft = out.with_name(f".{out.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     try:
         when = time_of(run.record.get("finished"))
-        findings += write(draft, run, about, state, rerun, arguments.release, when, plan_file)
-        if out.exists():
-            shutil.rmtree(out)
+        findings += write(draft, run, about, state, compared, release, when, plan)
+        shutil.rmtree(out, ignore_errors=True)
         draft.rename(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    return findings
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the dossier; 1 and no folder if anything is wrong."""
+    from pharmtwin.intake.config import load_config, setting
+
+    arguments = _parser().parse_args(argv)
+    config, _, findings = load_config(arguments.configfile)
+    if config is not None:
+        plan = arguments.plan or setting(config, "paths.plan", "")
+        findings += make(Path(arguments.results), config, arguments.about, Path(arguments.out), plan=plan,
+                         rerun=arguments.rerun, release=arguments.release)  # fmt: skip
     _say(findings)
-    print(f"{'dossier' if arguments.release else 'DRAFT of a dossier'}: {out}")
+    if has_errors(findings):
+        return 1
+    print(f"{'dossier' if arguments.release else 'DRAFT of a dossier'}: {arguments.out}")
     return 0

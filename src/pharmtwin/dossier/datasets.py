@@ -120,10 +120,7 @@ def data_sets(run: Run) -> list[DataSet]:
     """All data sets of a run that have rows; the others are named in the reviewer's guide."""
     out = []
     for name, about in definitions().items():
-        if "sheet" in about:
-            frame = getattr(run.study, about["sheet"])
-        else:
-            frame = getattr(run.inputs, about["table"])
+        frame = getattr(run.study, about["sheet"]) if "sheet" in about else getattr(run.inputs, about["table"])
         if len(frame):
             out.append(data_set(name, frame))
     return out

@@ -31,7 +31,7 @@ TITLE = 38  # letters of a line above a panel
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^"}
 HATCHES = {"": "", "/": "///", "\\": "\\\\\\", "x": "xxx", "-": "---", ".": "..."}
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9,
@@ -121,8 +121,10 @@ def _scatter(axes: Axes, trace: dict[str, Any], x: np.ndarray, y: np.ndarray, la
                 options: dict[str, Any] = {kind: error}
                 axes.errorbar(x, y, fmt="none", ecolor=marker["color"], elinewidth=1, capsize=2, **options)
         size = float(size) if not isinstance(size, list) else np.array(size, dtype=float)
-        axes.scatter(x, y, s=(0.75 * size) ** 2, marker=MARKERS[symbol.removesuffix("-open")], facecolors=face,
-                     edgecolors=marker["color"], linewidths=0.8, alpha=trace.get("opacity"), label=label, zorder=3)  # fmt: skip
+        shape, edge = MARKERS[symbol.removesuffix("-open")], marker["color"]
+        alpha = trace.get("opacity")
+        axes.scatter(x, y, s=(0.75 * size) ** 2, marker=shape, facecolors=face, edgecolors=edge, linewidths=0.8,
+                     alpha=alpha, label=label, zorder=3)  # fmt: skip
     if "text" in mode:
         above = "top" in str(trace.get("textposition", "top"))
         for px, py, said in zip(x, y, trace["text"]):
@@ -155,7 +157,7 @@ def _bars(axes: Axes, traces: Sequence[tuple[dict[str, Any], np.ndarray, np.ndar
             if (error := _errors(trace.get(key))) is not None:
                 ends = (base + length, at + shift) if lying else (at + shift, base + length)
                 options: dict[str, Any] = {"xerr" if lying else "yerr": error}
-                axes.errorbar(*ends, fmt="none", ecolor="#1d2733", elinewidth=1, capsize=2, **options)
+                axes.errorbar(ends[0], ends[1], fmt="none", ecolor="#1d2733", elinewidth=1, capsize=2, **options)
         inside = trace.get("text")
         if inside is not None and trace.get("textposition", "none") != "none":
             texts = [inside] * len(at) if isinstance(inside, str) else inside
@@ -216,7 +218,11 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         if shape["type"] != "line":
             raise NotDrawn(f"shape {shape['type']}")
         line = shape.get("line", {})
-        style: dict[str, Any] = {"color": line.get("color"), "linestyle": DASHES[line.get("dash", "solid")], "linewidth": 1}
+        style: dict[str, Any] = {
+            "color": line.get("color"),
+            "linestyle": DASHES[line.get("dash", "solid")],
+            "linewidth": 1,
+        }
         if shape.get("yref") == "paper":
             axes.axvline(shape["x0"], **style)
         elif shape.get("xref") == "paper":
@@ -243,7 +249,7 @@ def _picture(panels: Sequence[Panel], height: float, part: int, parts: int) -> P
     inches = min(height / PIXELS, TALLEST / rows)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, inches * rows + 0.5), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        grid: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
         for one, panel in zip(grid, panels):
             draw_panel(one, panel)
             if len(panels) > 1 or parts > 1:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pharmtwin.dossier.blocks import Authored, Chapter, Heading, Verbatim, blank_words
+from pharmtwin.dossier.blocks import Authored, Chapter, Heading, blank_words
 from pharmtwin.dossier.drawing import NotDrawn, Picture, draw
 from pharmtwin.report.blocks import Alert, Bullets, Cell, Chart, Paragraph, Table, Tiles
 
@@ -32,7 +32,7 @@ class HeadingItem:
 
 @dataclass(frozen=True)
 class TextItem:
-    """A paragraph; ``tone`` as in the report, or ``authored``, ``blank``, ``verbatim``; ``key`` of an author's text."""
+    """A paragraph; ``tone`` as in the report, or ``authored``, ``blank``; ``key`` of an author's text."""
 
     kind: ClassVar[str] = "text"
     text: str
@@ -170,7 +170,9 @@ class Layout:
                 self.pictures[chart.id] = draw(chart)
             for p in self.pictures[chart.id]:
                 words = caption if p.part == 1 else f"{_end(chart.title)} (continued, {p.part} of {p.parts})"
-                self.items.append(FigureItem(self._figures, words, chart.alt, p, chart.note if p.part == p.parts else ""))
+                self.items.append(
+                    FigureItem(self._figures, words, chart.alt, p, chart.note if p.part == p.parts else "")
+                )
         except NotDrawn as error:
             text = f"Figure {self._figures}. {caption} Not drawn here ({error}); see the study's report."
             self.items.append(TextItem(text, "caution"))
@@ -190,8 +192,6 @@ class Layout:
             elif isinstance(block, Authored):
                 text = block.text or blank_words(block.key)
                 self.items.append(TextItem(text, "authored" if block.text else "blank", block.key))
-            elif isinstance(block, Verbatim):
-                self.items.append(TextItem(block.text, "verbatim"))
             elif isinstance(block, Paragraph):
                 self.items.append(TextItem(block.text, block.tone))
             elif isinstance(block, Bullets):

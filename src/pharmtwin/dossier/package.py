@@ -1,4 +1,4 @@
-"""The electronic package: data sets, programs as text, model, manifest, plan and statements, reviewer's guide, hashes."""
+"""The electronic package: data sets, programs as text, model, manifest, plan, statements, reviewer's guide, hashes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from pharmtwin.workflow.manifest import REPOSITORY
 FOLDERS = (
     ("datasets/*.xpt", "data sets, SAS transport files of version 5, one a table"),
     ("datasets/define.tsv", "every variable: data set, name, label, type, unit, column, meaning"),
-    ("programs/", "the code of the run as text (.txt added to each name), byte for byte as the manifest lists it (UTF-8)"),
+    (
+        "programs/",
+        "the code of the run as text (.txt added to each name), byte for byte as the manifest lists it (UTF-8)",
+    ),
     ("facts/", "all tables and drug files that the run could read, as text, with unit and source in each row"),
     ("model/model.tex", "the equations of the model as LaTeX"),
     ("model/model.xml", "the same model as SBML, level 3"),
@@ -66,9 +69,9 @@ def _guide(path: Path, run: Run, sets: Sequence[DataSet], missing: Sequence[str]
     steps = (
         "Unpack programs/ (without .txt) and facts/ (as resources/) into one folder, or take the release that the "
         "manifest names.",
-        "make setup (Python 3.11 to 3.13) builds the environment from requirements.lock; every package is checked by hash.",
+        "make setup (Python 3.11 to 3.13) installs requirements.lock; every package is checked by its hash.",
         f"snakemake --cores 2, with the configuration of manifest.json, writes results/{run.inputs.study}.",
-        f"pharmtwin verify results/{run.inputs.study}/manifest.json run/manifest.json compares the two runs file by file.",
+        f"pharmtwin verify results/{run.inputs.study}/manifest.json run/manifest.json compares the runs.",
         f"Run time of the jobs here: {count(sum(run.seconds.values()))} s in all (two cores suffice).",
     )
     notes = [

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pharmtwin.dossier.blocks import Cover, blank_words
-from pharmtwin.dossier.layout import BREAK, FigureItem, Item
+from pharmtwin.dossier.layout import BREAK, FigureItem, Item, TableItem
 
 SPLIT = "\u200b"  # a place where a line may end
 #: archival PDF with tags: ISO 19005-2, level A
-STANDARD = "a-2a"
+STANDARD: Literal["a-2a"] = "a-2a"
 
 
 def breakable(text: str) -> str:
@@ -38,7 +38,7 @@ def _item(item: Item, folder: Path, index: int) -> dict[str, Any]:
         kept = {k: v for k, v in asdict(item).items() if k != "picture"}
         return {"kind": item.kind, "label": item.label, "file": name, "width": item.picture.width_cm, **kept}
     out: dict[str, Any] = {"kind": item.kind, **asdict(item)}
-    if item.kind == "table":
+    if isinstance(item, TableItem):
         out |= {"label": item.label, "size": item.size}
         out["header"] = [breakable(h) for h in out["header"]]
         out["rows"] = [[{k: breakable(c[k]) if k != "badge" else c[k] for k in ("text", "sub", "badge")} for c in row]

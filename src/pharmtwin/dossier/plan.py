@@ -32,7 +32,7 @@ SHEETS = ("twins", "scenarios", "published")
 
 def plan(config: Mapping[str, Any], about: About, base: Path = Path(".")) -> dict[str, Any]:
     """The plan's content, from configuration and author's statements alone."""
-    settings = {k: v for k, v in config.items() if k not in ("paths", "report", "qualification")}
+    settings = {k: v for k, v in config.items() if k not in ("paths", "report", "qualification", "dossier")}
     paths = {k: str(config["paths"].get(k, "")) for k in SHEETS}
     files = {k: base / p for k, p in paths.items() if p} | {"drug": drug_path(str(config["drug"]), base)}
     return {

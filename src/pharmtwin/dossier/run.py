@@ -17,13 +17,14 @@ from typing import Any
 import pandas as pd
 
 from pharmtwin.findings import Finding, has_errors
-from pharmtwin.intake.config import load_config
 from pharmtwin.intake.study import Study, load_study
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
 from pharmtwin.workflow import manifest as manifests
 from pharmtwin.workflow.reporting import report_inputs
 
+#: blocks of the configuration that change no result: paths (files are compared by hash) and the dossier's own
+BESIDE = ("paths", "dossier")
 WHY = "the dossier would describe another run than the one that the manifest records"
 
 
@@ -94,7 +95,7 @@ def files_of(folder: Path) -> SimpleNamespace:
 
 def _differences(recorded: Mapping[str, Any], config: Mapping[str, Any], where: str) -> list[Finding]:
     """Settings of the run that are others now (paths are compared by the files' hashes)."""
-    then, now = (dict(flat({k: v for k, v in c.items() if k != "paths"})) for c in (recorded, config))
+    then, now = (dict(flat({k: v for k, v in c.items() if k not in BESIDE})) for c in (recorded, config))
     out = []
     for key in sorted(then.keys() | now.keys()):
         if then.get(key) != now.get(key):
@@ -135,19 +136,16 @@ def _code_as_now(recorded: Mapping[str, Any]) -> bool:
     return all(current(e) for section in ("code", "facts") for e in recorded[section])
 
 
-def read_run(folder: Path, configfiles: Sequence[str] = ()) -> tuple[Run | None, list[Finding]]:
-    """The run in ``folder`` and findings; None if one of them is an error. Relative paths start here."""
+def read_run(folder: Path, config: Mapping[str, Any]) -> tuple[Run | None, list[Finding]]:
+    """The run in ``folder``, made with ``config``, and findings; None if one is an error. Relative paths start here."""
     path = folder / "manifest.json"
     if not path.is_file():
         what, fix = "there is no manifest: the run has not finished", "run the study to its end, or correct the path"
         return None, [Finding.create("dossier.no_manifest", str(path), what, "nothing says what was run", fix)]
     raw = path.read_bytes()
     recorded = json.loads(raw)
-    config, _, findings = load_config(list(configfiles))
-    if config is None:
-        return None, findings
     fix = "run the study again; results are never edited"
-    findings += [
+    findings = [
         Finding.create("dossier.result_changed", str(path), problem, WHY, fix) for problem in manifests.verify(path)
     ]
     findings += _differences(recorded["config"], config, str(path))
@@ -168,4 +166,4 @@ def read_run(folder: Path, configfiles: Sequence[str] = ()) -> tuple[Run | None,
     record = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
     inputs = report_inputs(files_of(folder), config, given, folder)
     sha = hashlib.sha256(raw).hexdigest()
-    return Run(folder, config, recorded, sha, record, given, inputs, _seconds(folder), now), findings
+    return Run(folder, dict(config), recorded, sha, record, given, inputs, _seconds(folder), now), findings

@@ -1,4 +1,4 @@
-"""The dossier as DOCX: headings are styles; page numbers of the contents and caption numbers are fields, so that writers can edit.
+"""The dossier as DOCX, for writers to edit: headings are styles; pages of the contents and caption numbers are fields.
 
 Built on python-docx; tables are written as XML in one piece, since cell by cell is slow for thousands of rows.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from pharmtwin.dossier.blocks import Cover
-from pharmtwin.dossier.layout import FigureItem, HeadingItem, Item, TableItem, TextItem
+from pharmtwin.dossier.layout import FigureItem, HeadingItem, Item, ListItem, TableItem, TextItem
 from pharmtwin.dossier.pdf import cover_values
 from pharmtwin.report.blocks import Cell
 
@@ -32,7 +32,7 @@ WATERMARK = (
     "width:440pt;height:160pt;rotation:315;z-index:-251658752;mso-position-horizontal:center;"
     "mso-position-horizontal-relative:margin;mso-position-vertical:center;"
     'mso-position-vertical-relative:margin" fillcolor="#e6e6e6" stroked="f"><v:textpath '
-    "style=\"font-family:&quot;Arial&quot;;font-size:1pt\" string=\"{mark}\"/></v:shape></w:pict>"
+    'style="font-family:&quot;Arial&quot;;font-size:1pt" string="{mark}"/></v:shape></w:pict>'
 )
 
 
@@ -160,7 +160,8 @@ class _Writer:
             indent = f'<w:ind w:left="{300 * (h.level - 1)}"/>'
             name = _bookmark(h.anchor)
             page = _field(f"PAGEREF {name} \\h", "")
-            link = f'<w:hyperlink w:anchor="{name}">{_run(h.text, bold=h.level == 1)}<w:r><w:tab/></w:r>{page}</w:hyperlink>'
+            words = _run(h.text, bold=h.level == 1)
+            link = f'<w:hyperlink w:anchor="{name}">{words}<w:r><w:tab/></w:r>{page}</w:hyperlink>'
             self.paragraph(link, "", tab + indent)
         self.document.settings.element.append(_xml(f'<w:updateFields {_ns()} w:val="true"/>'))
 
@@ -207,7 +208,9 @@ class _Writer:
             run = _xml(f"<w:r {_ns()}/>")
             run.append(_xml(WATERMARK.format(ns=ns, mark=escape(mark))))
             head.append(run)
-        words = _run(f"{footer}   ", colour="5B6570", size=8) + _field("PAGE", "1") + _run(" / ") + _field("NUMPAGES", "1")
+        words = (
+            _run(f"{footer}   ", colour="5B6570", size=8) + _field("PAGE", "1") + _run(" / ") + _field("NUMPAGES", "1")
+        )
         wrapped = _xml(f"<w:p {_ns()}>{words}</w:p>")
         foot = section.footer.paragraphs[0]._p
         for child in list(wrapped):
@@ -223,7 +226,7 @@ def _fixed_times(raw: bytes, when: datetime) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for name in sorted(old.namelist(), key=lambda n: (n != "[Content_Types].xml", n)):
-            info = zipfile.ZipInfo(name, (max(when.year, 1980), *when.timetuple()[1:6]))  # type: ignore[arg-type]
+            info = zipfile.ZipInfo(name, (max(when.year, 1980), *when.timetuple()[1:6]))
             info.compress_type = zipfile.ZIP_DEFLATED
             new.writestr(info, old.read(name))
     return out.getvalue()
@@ -240,7 +243,9 @@ def write_word(path: Path, cover: Cover, items: Sequence[Item], mark: str, foote
     writer.paragraph(_run(cover.banner, bold=True))
     for name, value in cover.lines:
         writer.paragraph(_run(f"{name}: ", bold=True) + _run(value))
-    said = "Text with a blue bar at its left was written by the author (dossier.yaml). A grey bar marks a blank. All else "
+    said = (
+        "Text with a blue bar at its left was written by the author (dossier.yaml). A grey bar marks a blank. All else "
+    )
     writer.paragraph(_run(said + "was written by the program from the run's files.", colour="5B6570", size=9))
     writer.paragraph(_run("Contents", bold=True, size=17), "", "<w:pageBreakBefore/>")
     writer.contents([i for i in items if isinstance(i, HeadingItem)])
@@ -253,7 +258,7 @@ def write_word(path: Path, cover: Cover, items: Sequence[Item], mark: str, foote
             writer.figure(item)
         elif isinstance(item, TextItem):
             writer.text(item)
-        elif item.kind == "list":
+        elif isinstance(item, ListItem):
             for one in item.items:
                 writer.paragraph(_run(one), "ListBullet")
         else:

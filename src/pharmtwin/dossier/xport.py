@@ -50,7 +50,23 @@ def problems(frame: pd.DataFrame, name: str, label: str, labels: Mapping[str, st
     return out
 
 
-def write_xport(path: Path, frame: pd.DataFrame, name: str, label: str, labels: Mapping[str, str], when: datetime) -> None:
+def _lengthen(frame: pd.DataFrame) -> None:
+    """Widen the first text column, by blanks in its first cell, until an observation is longer than a record.
+
+    The format pads the end of a file with blanks up to a whole record. Readers guess where the data end if observations
+    are shorter than that; pandas 3.1 loses last rows that end with blanks. Trailing blanks mean nothing in SAS.
+    """
+    texts = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
+    lengths = {c: max([1, *(len(v) for v in frame[c] if v is not None)]) for c in texts}
+    short = RECORD + 1 - sum(lengths.values()) - 8 * (len(frame.columns) - len(texts))
+    if texts and len(frame) and short > 0:
+        first = texts[0]
+        frame.loc[0, first] = str(frame.loc[0, first] or "").ljust(lengths[first] + short)
+
+
+def write_xport(
+    path: Path, frame: pd.DataFrame, name: str, label: str, labels: Mapping[str, str], when: datetime
+) -> None:
     """Write one data set; text columns as text (None: empty), all others as numbers (nan: missing).
 
     Raises
@@ -70,6 +86,7 @@ def write_xport(path: Path, frame: pd.DataFrame, name: str, label: str, labels: 
             for c in frame.columns
         }
     )
+    _lengthen(plain)
     pyreadstat.write_xport(
         plain, str(path), table_name=name, file_label=label, column_labels=dict(labels), file_format_version=5
     )

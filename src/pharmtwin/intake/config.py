@@ -31,6 +31,12 @@ TYPES = {
     "object": "a block of keys",
 }
 ACTIVITY_MAPS = "genes/clearance_maps.tsv"
+#: files that are read by one stage alone, and what for
+NAMED_FILES = {
+    "paths.published": "the model is held against this table",
+    "paths.plan": "the fit waits for the analysis plan",
+    "dossier.about": "the dossier is made from these statements",
+}
 SCORE_FILES = ("files", "panel", "panel_groups")
 Places = dict[str, tuple[str, int]]
 
@@ -161,11 +167,11 @@ def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Plac
         fix = f"available drugs: {listed}; or give the path of your own .yaml file"
         what = "there is no such drug file"
         findings.append(_at(places, "drug", "config.drug_unknown", drug, what, "nothing is known of the drug", fix))
-    published = setting(config, "paths.published", "")
-    if published and not (base / published).is_file():
-        what, why = "there is no such file", "the model is held against this table"
-        fix = 'correct the path, or write "" for none'
-        findings.append(_at(places, "paths.published", "config.file_missing", published, what, why, fix))
+    for key, why in NAMED_FILES.items():
+        named = setting(config, key, "")
+        if named and not (base / named).is_file():
+            what, fix = "there is no such file", 'correct the path, or write "" for none'
+            findings.append(_at(places, key, "config.file_missing", named, what, why, fix))
     base_size, max_size = (setting(config, f"sensitivity.{key}", 0) for key in ("sobol_base", "max_base"))
     if base_size and max_size and base_size > max_size:
         what, why = f"is smaller than sobol_base ({base_size})", "the sample size only grows"

@@ -116,7 +116,7 @@ def code_digest(*names: str) -> str:
         assert path is not None
         digest.update(f"{module} {_parsed(path, path.stat().st_mtime_ns)[0]}\n".encode())
     # templates and table schemas are code in all but name
-    for extra in sorted(p for p in PACKAGE.rglob("*") if p.suffix in (".yaml", ".j2", ".css", ".js")):
+    for extra in sorted(p for p in PACKAGE.rglob("*") if p.suffix in (".yaml", ".j2", ".css", ".js", ".typ")):
         owner = f"{PACKAGE.name}.{extra.relative_to(PACKAGE).parts[0]}"
         if any(m == owner or m.startswith(f"{owner}.") for m in reached):
             digest.update(extra.relative_to(PACKAGE).as_posix().encode())

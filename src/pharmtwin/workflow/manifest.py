@@ -23,8 +23,10 @@ PACKAGES = (
     "arviz", "nutpie", "SALib", "cyvcf2", "pysam", "snakemake", "plotly",
 )  # fmt: skip
 CODE = ("Snakefile", "rules", "scripts", "src/pharmtwin", "requirements.lock", "pyproject.toml")
-SUFFIXES = {".py", ".smk", ".yaml", ".lock", ".toml", ".j2", ".css", ".js", ""}
+SUFFIXES = {".py", ".smk", ".yaml", ".lock", ".toml", ".j2", ".css", ".js", ".typ", ""}
 NOT_COMPARED = {"manifest.json", "run.json"}
+#: folders that are not part of the comparable results; the dossier, written after the manifest, has hashes of its own
+APART = {"logs", "dossier"}
 
 
 def _entry(path: Path, root: Path) -> dict[str, Any]:
@@ -32,10 +34,9 @@ def _entry(path: Path, root: Path) -> dict[str, Any]:
 
 
 def _compared(path: Path, folder: Path) -> bool:
-    """Logs, benchmarks, run.json and the manifest itself are not part of the comparable results."""
-    return (
-        path.name not in NOT_COMPARED and not path.name.startswith(".") and path.relative_to(folder).parts[0] != "logs"
-    )
+    """Logs, benchmarks, run.json, the manifest itself and the dossier are not part of the comparable results."""
+    first = path.relative_to(folder).parts[0]
+    return path.name not in NOT_COMPARED and not path.name.startswith(".") and first not in APART
 
 
 def _files(root: Path) -> list[Path]:

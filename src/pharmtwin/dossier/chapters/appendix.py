@@ -41,7 +41,14 @@ def parameters_chapter(numbers: Sequence[Table]) -> Chapter:
         blocks += fact_rows(f"physiology/{name}.tsv", caption)
     versions = fact_table("versions.tsv").drop(columns="rows").fillna("")
     rows = [
-        [str(r["table"]), str(r["version"]), str(r["what"]), str(r["source"]), str(r["licence"]), str(r["sha256"])[:HASH]]
+        [
+            str(r["table"]),
+            str(r["version"]),
+            str(r["what"]),
+            str(r["source"]),
+            str(r["licence"]),
+            str(r["sha256"])[:HASH],
+        ]
         for _, r in versions.iterrows()
     ]
     header = ["Table", "Version", "What", "Source", "Licence", "sha256 (begins)"]
@@ -98,14 +105,19 @@ def package_chapter(sets: Sequence[DataSet], folders: Sequence[tuple[str, str]])
         [s.name, s.label, count(len(s.frame)), ", ".join(s.key) or NONE, s.source, Cell("; ".join(s.notes) or NONE)]
         for s in sets
     ]
-    variables = [[s.name, v.name, v.label, v.kind, v.unit or NONE, v.column, v.meaning] for s in sets for v in s.variables]
+    variables = [
+        [s.name, v.name, v.label, v.kind, v.unit or NONE, v.column, v.meaning] for s in sets for v in s.variables
+    ]
     return Chapter(
         "C",
         "Electronic package",
         (
             Table.create("Folders of the package", ["Folder or file", "Content"], folders, text=(0, 1)),
             Table.create(
-                "Data sets", ["Name", "Label", "Rows", "Key", "From", "Changed on the way"], listed, text=(0, 1, 3, 4, 5)
+                "Data sets",
+                ["Name", "Label", "Rows", "Key", "From", "Changed on the way"],
+                listed,
+                text=(0, 1, 3, 4, 5),
             ),
             Table.create(
                 "Variables",
@@ -126,6 +138,6 @@ def words_chapter(about: About, run: Run) -> Chapter:
     blocks: list[Block] = [glossary, Heading("References of the author")]
     blocks.append(Bullets(references) if references else Paragraph("[blank: references]", "missing"))
     blocks.append(
-        Paragraph("Sources of parameters stand beside each value (chapter 6, appendix A); of published profiles, in chapter 10.")
+        Paragraph("Sources of parameters: chapter 6 and appendix A. Sources of published profiles: chapter 10.")
     )
     return Chapter("D", "Glossary and references", tuple(blocks))

@@ -86,7 +86,7 @@ def summary_chapter(
 
 def risk_grid(influence: str, consequence: str) -> Table:
     """The grid of model risk with this model's place in it marked."""
-    rows = []
+    rows: list[list[object]] = []
     for level in reversed(LEVELS):
         cells: list[object] = [f"influence {level}"]
         for other in LEVELS:
@@ -120,11 +120,14 @@ def assessment_table(about: About, criteria: Table, number_of: NumberOf) -> Tabl
                      f"{computed or 'not known'})"), Cell(AUTHOR)]  # fmt: skip
     else:
         unknown = "not known: influence or consequence is blank"
-        risk = [Cell(f"{computed} by the grid below" if computed else unknown, badge="" if computed else "warn"), Cell(TOOL)]
+        risk = [
+            Cell(f"{computed} by the grid below" if computed else unknown, badge="" if computed else "warn"),
+            Cell(TOOL),
+        ]
     met = sum(row[7].text == MET for row in criteria.rows)
     place = f"Table {number_of(criteria)}"
     has = bool(criteria.rows)
-    rows = [
+    rows: list[list[object]] = [
         ["Question of interest", *stated("question_of_interest")],
         ["Context of use", *stated("context_of_use.statement")],
         ["Model influence", *level("model_influence")],
@@ -135,11 +138,19 @@ def assessment_table(about: About, criteria: Table, number_of: NumberOf) -> Tabl
         ["Technical criteria", place if has else Cell(blank_words("criteria"), badge="warn"), AUTHOR],
         ["Model evaluation: verification", "chapter 8", TOOL],
         ["Model evaluation: validation", "chapter 10", TOOL],
-        ["Model evaluation: applicability", Cell("V&V 40 map below, last two factors; chapter 12"), f"{TOOL}, {AUTHOR}"],
+        [
+            "Model evaluation: applicability",
+            Cell("V&V 40 map below, last two factors; chapter 12"),
+            f"{TOOL}, {AUTHOR}",
+        ],
         ["Outcome", f"{met} of {len(criteria.rows)} criteria met ({place})" if has else "no criteria were set", TOOL],
     ]
-    note = "Elements as in ICH M15, appendix 1. What the author has not stated is a blank; the program fills nothing in."
-    return Table.create("ICH M15 assessment table", ["Element", "Content", "Stated by"], rows, text=(0, 1, 2), note=note)
+    note = (
+        "Elements as in ICH M15, appendix 1. What the author has not stated is a blank; the program fills nothing in."
+    )
+    return Table.create(
+        "ICH M15 assessment table", ["Element", "Content", "Stated by"], rows, text=(0, 1, 2), note=note
+    )
 
 
 def credibility_table(about: About, activities: pd.DataFrame) -> Table:
@@ -157,8 +168,8 @@ def credibility_table(about: About, activities: pd.DataFrame) -> Table:
         rows.append([factor.capitalize(), cells[0], "; ".join(done) or "none", "; ".join(missing) or NONE, cells[1]])
     header = ["Credibility factor", "Goal (author)", "Done, and where", "Not done", "Assessment (author)"]
     note = (
-        "Factors after ASME V&V 40-2018 (names: background knowledge, not checked against the standard). Which activity "
-        "speaks for which factor: resources/validation_tiers.tsv. A factor with no activity in that table shows none."
+        "Factors after ASME V&V 40-2018 (names: background knowledge, not checked against the standard). Which "
+        "activity speaks for which factor: resources/validation_tiers.tsv; a factor without activity there shows none."
     )
     return Table.create("Map to the credibility factors of ASME V&V 40", header, rows, text=range(5), note=note)
 
@@ -166,7 +177,7 @@ def credibility_table(about: About, activities: pd.DataFrame) -> Table:
 def plan_blocks(plan_file: str, plan_hash: str, before_fit: bool, found: Sequence[Deviation]) -> list[Block]:
     """Hash of the analysis plan, whether the fit has waited for it, and the deviations."""
     if not plan_hash:
-        text = "No analysis plan was frozen before the fit: deviations cannot be listed, and criteria may be later than results."
+        text = "None was frozen before the fit: deviations cannot be listed, and criteria may be later than results."
         return [Alert("warn", "No analysis plan", text)]
     said = (
         "It was an input of the fit: the manifest records this hash."
@@ -177,7 +188,12 @@ def plan_blocks(plan_file: str, plan_hash: str, before_fit: bool, found: Sequenc
     if not found:
         return [*blocks, Paragraph("The run and the statements do not deviate from the plan.")]
     rows = [
-        [d.key, d.planned, d.done, Cell(d.reason) if d.reason else Cell(blank_words(f"deviations.{d.key}"), badge="warn")]
+        [
+            d.key,
+            d.planned,
+            d.done,
+            Cell(d.reason) if d.reason else Cell(blank_words(f"deviations.{d.key}"), badge="warn"),
+        ]
         for d in found
     ]
     header = ["Item", "Planned", "Done", "Reason (author)"]

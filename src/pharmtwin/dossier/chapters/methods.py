@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from pharmtwin.core.drug import load_drug
@@ -46,8 +48,8 @@ def records_table(events: pd.DataFrame) -> Table:
     for use, part in seen.groupby("use", sort=True):
         rows.append([words.get(str(use), str(use)), count(len(part)), count(part["twin_id"].nunique()), ""])
     note = (
-        "An observation below the limit of quantification is refused with a finding that stops the run; none is in these "
-        "data. Records left out before are stated by the author under data.exclusions."
+        "An observation below the limit of quantification is refused with a finding that stops the run; none is in "
+        "these data. Records left out before are stated by the author under data.exclusions."
     )
     return Table.create("Records of the events sheet", ["Record", "n", "Twins", "Use"], rows, text=(0, 3), note=note)
 
@@ -86,7 +88,7 @@ def drug_table(name: str) -> Table:
     rows = [[k, plain(v.value), v.unit, sd(v.uncertainty), sd(v.between_subject), v.source] for k, v in values.items()]
     rows += [[k, v, "in words", NONE, NONE, "drug file"] for k, v in sorted(drug.words.items()) if v]
     header = ["Parameter", "Value", "Unit", "Uncertainty", "Between subjects", "Source"]
-    note = "Uncertainty and spread between subjects: sd of the logarithm. A source that begins with 'estimated' was fitted."
+    note = "Uncertainty, spread between subjects: sd of the logarithm. Sources that begin with 'estimated': fitted."
     return Table.create(f"Parameters of {drug.name}", header, rows, text=(0, 2, 5), note=note, limit=LONG)
 
 
@@ -123,12 +125,12 @@ def fact_rows(name: str, caption: str, **wanted: str) -> tuple[Table, Table]:
     sources = {str(s): f"S{i}" for i, s in enumerate(dict.fromkeys(frame["source"].fillna("none stated")), start=1)}
     numeric = {c for c in shown if pd.api.types.is_numeric_dtype(frame[c])}
 
-    def cell(column: str, value: object) -> str:
+    def cell(column: str, value: Any) -> str:
         if column != "source" and pd.isna(value):
             return ""
         if column == "source":
             return sources["none stated" if pd.isna(value) else str(value)]
-        return f"{float(value):.6g}" if column in numeric else str(value)  # type: ignore[arg-type]
+        return f"{float(value):.6g}" if column in numeric else str(value)
 
     rows = [[cell(c, r[c]) for c in shown] for _, r in frame.iterrows()]
     text = [i for i, c in enumerate(shown) if c not in numeric]
@@ -148,9 +150,9 @@ def model_chapter(run: Run) -> Chapter:
     blocks: list[Block] = [
         *methods_section(run.inputs).blocks[:1],
         Paragraph(
-            f"The model has {count(len(model.states))} states and {count(len(model.fluxes))} rates. Parameters that differ "
-            f"between twins by inference: {', '.join(INDIVIDUAL)}. The tables are the text from which the solver's code "
-            "is generated; the electronic package has the same as LaTeX (model.tex)."
+            f"The model has {count(len(model.states))} states and {count(len(model.fluxes))} rates. Parameters that "
+            f"inference gives each twin: {', '.join(INDIVIDUAL)}. The tables are the text from which the solver's "
+            "code is generated; the electronic package has the same as LaTeX (model.tex)."
         ),
         *equation_tables(model),
         Heading("Drug"),
@@ -197,8 +199,8 @@ def verification_chapter(run: Run, activities: pd.DataFrame) -> Chapter:
         "Verification",
         (
             Paragraph(
-                "Checks that belong to the program and not to a run (known answers, mass balance, tolerance ladder, unit "
-                "tests) are stated by the author under evidence, with the place where they can be seen."
+                "Checks that belong to the program and not to a run (known answers, mass balance, tolerance ladder, "
+                "unit tests) are stated by the author under evidence, with the place where they can be seen."
             ),
             activity_table(mine, "Verification: done and not done"),
             *checks_section(run.inputs).blocks,

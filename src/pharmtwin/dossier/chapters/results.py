@@ -22,8 +22,9 @@ from pharmtwin.report.exposure import exposure_section
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.limits import limits
 from pharmtwin.report.published import published_section
+from pharmtwin.report.rows import records
 from pharmtwin.report.sensitivity import sensitivity_section
-from pharmtwin.report.words import METRICS, metric, model, short_model
+from pharmtwin.report.words import metric, model, short_model
 
 SUMMARY_METRICS = ("GMFE", "within_2", "coverage_90")
 STUDY_MODELS = MODEL_ORDER[:3]
@@ -106,7 +107,7 @@ def principal(inputs: ReportInputs, accuracy: Accuracy) -> Iterator[Cited]:
                 if metric(one) in table.header and (cited := accuracy.cell(name, which, one)):
                     yield cited
         ratios = part[part["metric"].str.startswith("GMFE_ratio_to_") & part["model"].isin(STUDY_MODELS)]
-        for row in ratios.itertuples():
+        for row in records(ratios):
             if (cited := accuracy.cell(name, str(row.model), str(row.metric))) is not None:
                 yield cited
 
@@ -120,7 +121,7 @@ def gain_alerts(accuracy: pd.DataFrame) -> list[Alert]:
     """Says so where, on unseen data, the twin is not separated from the population model, or is worse."""
     out = []
     rows = accuracy[(accuracy["metric"] == "GMFE_ratio_to_population") & ~accuracy["seen_by_fit"]]
-    for row in rows.itertuples():
+    for row in records(rows):
         if not row.hi95 < 1:
             word = "further off than" if row.lo95 > 1 else "not separated from"
             text = f"{row.data_set}: the {short_model(str(row.model)).lower()} model is {word} the population model."
