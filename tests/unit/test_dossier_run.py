@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from dossier_fixture import EXAMPLE, about, make_run
 
@@ -14,6 +15,7 @@ from pharmtwin.dossier.build import PlanState
 from pharmtwin.dossier.command import _target, make, time_of
 from pharmtwin.dossier.evidence import activities
 from pharmtwin.dossier.package import write_hashes
+from pharmtwin.dossier.rerun import exposure_table
 from pharmtwin.dossier.run import digest_of, files_of, read_run
 from pharmtwin.dossier.write import plan_state
 from pharmtwin.facts import sha256_file
@@ -135,6 +137,21 @@ def test_evidence_is_of_the_tables_and_nothing_else(tmp_path: Path) -> None:
     table, _ = activities(bare.inputs, about())
     status = dict(zip(table["activity"], table["status"]))
     assert status["sampler"] == status["sensitivity"] == "not done"
+
+
+def test_two_runs_are_tested_for_equivalence_and_no_row_is_lost() -> None:
+    """Ratios 1.0 and 1.1: geometric mean sqrt(1.1) = 1.0488; t(0.95, 1) = 6.314, se = ln(1.1)/2, so 0.776 to 1.417."""
+    rows = [("a", 10.0, 10.0), ("b", 20.0, 22.0)]
+    base = {"scenario": "s", "model": "twin", "metric": "AUCtau"}
+    first = pd.DataFrame([base | {"twin_id": t, "median": x} for t, x, _ in rows])
+    second = pd.DataFrame(
+        [base | {"twin_id": t, "median": y} for t, _, y in rows] + [base | {"twin_id": "c", "median": 1}]
+    )
+    (row,) = exposure_table(first, second).rows
+    texts = [c.text for c in row]
+    assert texts == ["twin", "AUCtau", "2", "1", "1.05 (0.776 to 1.42)", "0.100", "NOT shown equivalent"]
+    (same,) = exposure_table(first, first).rows
+    assert [c.text for c in same][4:] == ["1.00 (1.00 to 1.00)", "0", "equivalent"]
 
 
 def test_time_stamps_come_from_the_run() -> None:

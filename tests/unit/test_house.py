@@ -40,7 +40,7 @@ ALLOWED = {
     "engine": {"model"} | LOWER,
     "model": LOWER,
     "nca": {"intake"} | LOWER,
-    "dossier": STAGES | {"core", "model", "engine", "exchange", "workflow"} | LOWER,
+    "dossier": STAGES | {"bioequivalence", "core", "model", "engine", "exchange", "workflow"} | LOWER,
     "bioequivalence": {"nca", "intake", "evaluation"} | LOWER,
     "tables": LOWER,
 }

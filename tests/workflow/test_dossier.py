@@ -25,7 +25,7 @@ def test_a_plan_is_an_input_of_the_fit_and_the_dossier_tells_its_hash(project: P
     text = text.replace("paths: {", "paths: {plan: plan.json, ") + f"dossier: {{about: {ABOUT}}}\n"
     settings.write_text(text, encoding="utf-8")
     assert "fit" in project.planned()
-    project.snakemake("dossier")
+    project.snakemake("--", "dossier")
 
     folder = project.folder / "results/small"
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

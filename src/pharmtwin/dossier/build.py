@@ -14,6 +14,7 @@ from pharmtwin.dossier.drawing import Picture
 from pharmtwin.dossier.evidence import activities
 from pharmtwin.dossier.layout import Layout, gather_numbers, lay_out
 from pharmtwin.dossier.plan import Deviation
+from pharmtwin.dossier.rerun import Rerun
 from pharmtwin.dossier.run import Run
 from pharmtwin.findings import Finding
 from pharmtwin.report.blocks import Table
@@ -49,7 +50,7 @@ def build(
     folders: Sequence[tuple[str, str]],
     *,
     release: str = "",
-    rerun: Sequence[str] | None = None,
+    rerun: Rerun | None = None,
     pictures: dict[str, list[Picture]] | None = None,
 ) -> Built:
     """All chapters. Two passes: the summary, which comes first, cites the numbers of tables that come later.

@@ -76,21 +76,6 @@ def time_of(record: object) -> datetime:
         return datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
-def _rerun(first: Path, second: str) -> tuple[list[str] | None, list[Finding]]:
-    from pharmtwin.workflow import manifest
-
-    if not second:
-        return None, []
-    other = Path(second) / "manifest.json"
-    if not other.is_file():
-        what = "there is no manifest of a second run"
-        return None, [
-            Finding.create("dossier.no_manifest", str(other), what, "nothing can be compared", "correct the path")
-        ]
-    problems = [f"{other}: {p}" for p in manifest.verify(other)]
-    return problems + manifest.compare(first / "manifest.json", other), []
-
-
 def _target(out: Path) -> list[Finding]:
     """Refuse a folder that holds anything but an earlier dossier."""
     if not out.exists() or (out.is_dir() and ((out / "sha256.txt").is_file() or not any(out.iterdir()))):
@@ -111,11 +96,12 @@ def make(
 ) -> list[Finding]:
     """Write the dossier of the run in ``results`` into ``out``; all findings. An error: nothing is written."""
     from pharmtwin.dossier.about import blank_findings, read_about
+    from pharmtwin.dossier.rerun import compare
     from pharmtwin.dossier.run import read_run
     from pharmtwin.dossier.write import plan_state, write
 
     about, findings = read_about(about_file)
-    compared, wrong = _rerun(results, rerun)
+    compared, wrong = compare(results, rerun)
     run, more = read_run(results, config)
     findings += [*_target(out), *wrong, *more]
     if about is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pharmtwin.dossier.package import FOLDERS, write_hashes, write_package
 from pharmtwin.dossier.page import html_text, write_page
 from pharmtwin.dossier.pdf import write_pdf
 from pharmtwin.dossier.plan import deviations, plan, read_plan
+from pharmtwin.dossier.rerun import Rerun
 from pharmtwin.dossier.run import Run
 from pharmtwin.dossier.word import write_word
 from pharmtwin.findings import Finding
@@ -39,7 +39,7 @@ def write(
     run: Run,
     about: About,
     plan: PlanState,
-    rerun: Sequence[str] | None,
+    rerun: Rerun | None,
     release: str,
     when: datetime,
     plan_file: str = "",

@@ -12,6 +12,7 @@ from pharmtwin.dossier.about import About
 from pharmtwin.dossier.blocks import Block, Chapter, Heading
 from pharmtwin.dossier.chapters.methods import fact_rows
 from pharmtwin.dossier.datasets import DataSet
+from pharmtwin.dossier.rerun import Rerun
 from pharmtwin.dossier.run import Run
 from pharmtwin.facts import fact_table
 from pharmtwin.report.blocks import Bullets, Cell, Paragraph, Table
@@ -63,7 +64,7 @@ def _hashes(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
     return Table.create(caption, ["File", "Bytes", "sha256"], rows, text=(0, 2), limit=2000)
 
 
-def reproducibility_chapter(run: Run, rerun: Sequence[str] | None) -> Chapter:
+def reproducibility_chapter(run: Run, rerun: Rerun | None) -> Chapter:
     """B: environment, hashes of inputs and outputs, run time, comparison with a second run."""
     manifest = run.manifest
     software = [[k, str(v)] for k, v in sorted(manifest["software"].items())]
@@ -79,10 +80,11 @@ def reproducibility_chapter(run: Run, rerun: Sequence[str] | None) -> Chapter:
     ]
     if rerun is None:
         blocks.append(Paragraph("No second run was given (--rerun): reproducibility is not shown here.", "caution"))
-    elif rerun:
-        blocks += [Paragraph("A second run differs from this one:", "caution"), Bullets(tuple(rerun))]
+    elif rerun.problems:
+        blocks += [Paragraph("A second run differs from this one:", "caution"), Bullets(rerun.problems), rerun.table]
     else:
-        blocks.append(Paragraph("A second run gave the same inputs, facts, code and outputs, byte for byte."))
+        said = "A second run gave the same inputs, facts, code and outputs, byte for byte."
+        blocks += [Paragraph(said), rerun.table]
     blocks += [
         Heading("Software"),
         Table.create("Software", ["Package", "Version"], software, text=(0, 1), limit=500),
