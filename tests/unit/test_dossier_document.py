@@ -16,7 +16,7 @@ from dossier_fixture import BLANK, about, make_run
 
 from pharmtwin.dossier.build import Built, PlanState, build
 from pharmtwin.dossier.datasets import data_sets
-from pharmtwin.dossier.drawing import NotDrawn, Picture, draw
+from pharmtwin.dossier.drawing import NotDrawn, Picture, draw, draw_panel
 from pharmtwin.dossier.layout import FigureItem, HeadingItem, TableItem, lay_out, widths
 from pharmtwin.dossier.package import FOLDERS
 from pharmtwin.dossier.page import LARGEST, html_text, write_page
@@ -258,6 +258,28 @@ def test_a_figure_that_is_not_known_is_named_and_not_lost() -> None:
 
     items = lay_out([Chapter("1", "One", (pie,))]).items
     assert any("Not drawn here" in getattr(i, "text", "") and "pie" in getattr(i, "text", "") for i in items)
+
+
+def test_a_part_of_a_figure_that_is_not_known_is_refused() -> None:
+    trace = {"type": "scatter", "mode": "lines", "x": [1], "y": [1], "name": "a", "stackgroup": "one"}
+    with pytest.raises(NotDrawn, match="stackgroup"):
+        draw(_chart(trace))
+
+
+def test_bars_begin_at_their_base() -> None:
+    """As in a tornado: both bars of an input begin at the base, not at 0 and not on top of each other."""
+    from matplotlib.figure import Figure
+
+    bar = {"type": "bar", "orientation": "h", "y": ["a", "b"], "base": [5, 5], "marker": {"color": "#000000"}}
+    data = ({**bar, "x": [-2, -1], "name": "low"}, {**bar, "x": [3, 4], "name": "high"})
+    axes = Figure().subplots()
+    draw_panel(axes, Panel("", data, {"barmode": "overlay", "xaxis": {}, "yaxis": {}}))
+    spans = sorted((p.get_x(), p.get_x() + p.get_width()) for p in axes.patches)
+    assert {tuple(sorted(s)) for s in spans} == {(3, 5), (4, 5), (5, 8), (5, 9)}
+
+
+def test_every_figure_of_the_report_is_drawn(built: Built) -> None:
+    assert not [i for i in built.layout.items if "Not drawn here" in getattr(i, "text", "")]
 
 
 def test_equal_figures_give_equal_bytes_and_parts_hold_all_panels() -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -28,7 +29,8 @@ COLUMNS, ROWS = 2, 4  # panels of one picture
 PIXELS = 110.0  # of the report's height, an inch
 TALLEST = 8.4
 TITLE = 38  # letters of a line above a panel
-DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3)),
+                          "longdashdot": (0, (8, 3, 1, 3))}  # fmt: skip
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^"}
 HATCHES = {"": "", "/": "///", "\\": "\\\\\\", "x": "xxx", "-": "---", ".": "..."}
 STYLE: Any = {
@@ -48,6 +50,22 @@ STYLE: Any = {
     "svg.hashsalt": "pharmtwin",
     "svg.fonttype": "path",
 }
+
+
+#: what a description may hold: parts that are drawn, and parts that only a screen has
+DRAWN = {
+    "trace": {"type", "mode", "x", "y", "name", "showlegend", "line", "marker", "fill", "fillcolor", "opacity", "text",
+              "textposition", "error_x", "error_y", "orientation", "base", "width"},
+    "marker": {"color", "symbol", "size", "line", "pattern", "opacity", "colorscale", "cmin", "cmax", "showscale",
+               "colorbar"},
+    "layout": {"xaxis", "yaxis", "barmode", "shapes", "showlegend"},
+}  # fmt: skip
+SCREEN = {
+    "trace": {"hoverinfo", "hovertemplate", "hovertext", "customdata", "legendgroup", "textfont", "cliponaxis"},
+    "marker": set[str](),
+    "layout": {"legend", "margin", "bargap", "hovermode", "height"},
+}
+BARMODES = ("group", "stack", "overlay", "relative")
 
 
 class NotDrawn(ValueError):
@@ -110,7 +128,7 @@ def _scatter(axes: Axes, trace: dict[str, Any], x: np.ndarray, y: np.ndarray, la
         line = trace.get("line", {})
         width = 0.7 * float(line.get("width", 2))
         colour = line.get("color", trace.get("marker", {}).get("color", "#1d2733"))
-        axes.plot(x, y, DASHES[line.get("dash", "solid")], color=colour, linewidth=width, label=label)
+        axes.plot(x, y, linestyle=DASHES[line.get("dash", "solid")], color=colour, linewidth=width, label=label)
         label = "_nolegend_"
     if "markers" in mode:
         marker = trace["marker"]
@@ -132,36 +150,53 @@ def _scatter(axes: Axes, trace: dict[str, Any], x: np.ndarray, y: np.ndarray, la
                           ha="center", va="bottom" if above else "top")  # fmt: skip
 
 
+def _colours(axes: Axes, marker: dict[str, Any]) -> Any:
+    """Colours of bars: names as they are, numbers by the marker's colour scale, with its scale beside the panel."""
+    given = marker["color"]
+    if "colorscale" not in marker:
+        return given if isinstance(given, str) else [_colour(c) for c in given]
+    scale = LinearSegmentedColormap.from_list("scale", [(float(at), _colour(c)) for at, c in marker["colorscale"]])
+    shown = ScalarMappable(Normalize(marker["cmin"], marker["cmax"]), scale)
+    if marker.get("showscale"):
+        title = words(marker.get("colorbar", {}).get("title", {}).get("text", ""))
+        axes.figure.colorbar(shown, ax=axes, label=title, shrink=0.9)
+    return shown.to_rgba(np.array([np.nan if v is None else v for v in given], dtype=float))
+
+
 def _bars(axes: Axes, traces: Sequence[tuple[dict[str, Any], np.ndarray, np.ndarray]], mode: str) -> None:
-    """Bars, grouped or stacked; each trace with its positions along the axis of names and its lengths."""
+    """Bars, grouped, stacked or overlaid; each trace with its positions along the axis of names and its lengths."""
+    if mode not in BARMODES:
+        raise NotDrawn(f"bars in mode {mode!r}")
     total: dict[float, float] = {}
     for i, (trace, at, length) in enumerate(traces):
         marker, lying = trace["marker"], trace.get("orientation") == "h"
-        width = 0.8 if mode == "stack" else 0.8 / len(traces)
-        shift = 0.0 if mode == "stack" else (i - (len(traces) - 1) / 2) * width
-        base = np.array([total.get(p, 0.0) if mode == "stack" else 0.0 for p in at])
+        grouped, stacked = mode == "group", mode in ("stack", "relative")
+        width = float(trace.get("width", 0.8 / len(traces) if grouped else 0.8))
+        shift = (i - (len(traces) - 1) / 2) * width if grouped else 0.0
+        start = np.array([total.get(p, 0.0) if stacked else 0.0 for p in at])
+        if "base" in trace:
+            start = np.broadcast_to(np.asarray(trace["base"], dtype=float), at.shape)
         pattern = marker.get("pattern", {})
-        colours = marker["color"]
         paint: dict[str, Any] = {
-            "color": colours if isinstance(colours, str) else [_colour(c) for c in colours],
+            "color": _colours(axes, marker),
             "edgecolor": "white",
-            "linewidth": 0.4,
+            "linewidth": 0.4 if marker.get("line", {}).get("width", 1) else 0.0,
             "hatch": HATCHES[pattern.get("shape", "")],
-            "label": words(trace["name"]) if trace.get("showlegend", True) else "_nolegend_",
+            "label": words(trace.get("name", "")) if _named(trace) else "_nolegend_",
         }
         draw = axes.barh if lying else axes.bar
-        draw(at + shift, length, width, base, **paint)
+        draw(at + shift, length, width, start, **paint)
         for p, v in zip(at, length):
             total[p] = total.get(p, 0.0) + (0.0 if np.isnan(v) else v)
         for key in ("error_x", "error_y"):
             if (error := _errors(trace.get(key))) is not None:
-                ends = (base + length, at + shift) if lying else (at + shift, base + length)
+                ends = (start + length, at + shift) if lying else (at + shift, start + length)
                 options: dict[str, Any] = {"xerr" if lying else "yerr": error}
                 axes.errorbar(ends[0], ends[1], fmt="none", ecolor="#1d2733", elinewidth=1, capsize=2, **options)
         inside = trace.get("text")
         if inside is not None and trace.get("textposition", "none") != "none":
             texts = [inside] * len(at) if isinstance(inside, str) else inside
-            for p, b, v, said in zip(at + shift, base, length, texts):
+            for p, b, v, said in zip(at + shift, start, length, texts):
                 axes.annotate(words(said), (b + v / 2, p) if lying else (p, b + v / 2), ha="center", va="center")
 
 
@@ -196,8 +231,23 @@ def _scale(axes: Axes, which: str, layout: dict[str, Any], names: list[str]) -> 
         axis.grid(False)
 
 
+def _named(trace: dict[str, Any]) -> bool:
+    """Whether a trace has a place in the legend."""
+    return bool(trace.get("showlegend", True) and trace.get("name"))
+
+
+def _known(panel: Panel) -> None:
+    """Refuse what would be passed over in silence."""
+    layout = set(panel.layout) - DRAWN["layout"] - SCREEN["layout"]
+    traces = {k for t in panel.data for k in t} - DRAWN["trace"] - SCREEN["trace"]
+    markers = {k for t in panel.data for k in t.get("marker", {})} - DRAWN["marker"] - SCREEN["marker"]
+    if unknown := sorted(layout | traces | markers):
+        raise NotDrawn(f"unknown: {', '.join(unknown)}")
+
+
 def draw_panel(axes: Axes, panel: Panel) -> None:
     """One panel on the given axes; raises NotDrawn where a part of it is not known."""
+    _known(panel)
     layout = panel.layout
     at = {k: _Categories(t[k] for t in panel.data) for k in ("x", "y")}
     kinds = {t["type"] for t in panel.data}
@@ -206,7 +256,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     bars = []
     for trace in panel.data:
         x, y = at["x"](trace["x"]), at["y"](trace["y"])
-        label = words(trace.get("name", "")) if trace.get("showlegend", True) else "_nolegend_"
+        label = words(trace["name"]) if _named(trace) else "_nolegend_"
         if trace["type"] == "bar":
             bars.append((trace, y, x) if trace.get("orientation") == "h" else (trace, x, y))
         else:

@@ -20,6 +20,7 @@ from pharmtwin.findings import Finding, has_errors
 from pharmtwin.intake.study import Study, load_study
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
+from pharmtwin.report.stage import SENSITIVITY
 from pharmtwin.workflow import manifest as manifests
 from pharmtwin.workflow.reporting import report_inputs
 
@@ -86,7 +87,7 @@ def files_of(folder: Path) -> SimpleNamespace:
         predictions=by_bucket("pbpk", "predictions.parquet"),
         checks=found("sensitivity/solver_check.tsv", "published/solver_check.tsv", "pbpk/*/solver_check.tsv"),
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
-        sensitivity=named("sensitivity", ("morris", "sobol")),
+        sensitivity=named("sensitivity", SENSITIVITY),
         published=found("published/published.tsv"),
         accuracy=str(folder / "evaluate/accuracy.tsv"),
         verdict=str(folder / "evaluate/verdict.txt"),
