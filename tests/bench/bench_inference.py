@@ -33,7 +33,8 @@ from pharmtwin.inference.problem.problem import Problem
 Floats = NDArray[np.float64]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "bayes"
 MASTER = 20260801
-PEER_SECONDS, PEER_DRAWS = 300.0, 10  # of the peer's chain; the clock ends it
+#: of the peer's chain, which the clock ends after the trajectory that is under way, here of no more steps than ours have
+PEER_SECONDS, PEER_DRAWS, PEER_DEPTH = 120.0, 10, 4
 
 
 @njit
@@ -218,7 +219,7 @@ def peer(fit: PopulationFit, compiled: Any, ours: Posterior) -> None:
     calls, begun = theirs.op.kernel.calls, time.perf_counter()
     sampler = nutpie.sample(
         model, chains=1, cores=1, tune=PEER_DRAWS, draws=PEER_DRAWS, seed=1, progress_bar=False, blocking=False,
-        save_warmup=True,
+        save_warmup=True, maxdepth=PEER_DEPTH,
     )  # fmt: skip
     while not finished(sampler) and time.perf_counter() - begun < PEER_SECONDS:
         time.sleep(0.5)
