@@ -33,7 +33,7 @@ from pharmtwin.inference.problem.problem import Problem
 Floats = NDArray[np.float64]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "bayes"
 MASTER = 20260801
-#: of the peer's chain, which the clock ends after the trajectory that is under way, here of no more steps than ours have
+#: of the peer's chain, which the clock ends after the trajectory under way; none has more steps than ours
 PEER_SECONDS, PEER_DRAWS, PEER_DEPTH = 120.0, 10, 4
 
 
