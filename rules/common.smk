@@ -1,6 +1,7 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
 
+from pharmtwin.workflow.calls import note_call
 from pharmtwin.workflow.gate import gate
 from pharmtwin.workflow.code import script_digest
 from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
@@ -15,6 +16,13 @@ PLAN = make_plan(config)
 OUT = f"results/{config['study']}"
 LOG = f"{OUT}/logs"
 FINDINGS = f"{OUT}/intake/findings.tsv"
+
+if workflow.is_main_process and not workflow.dryrun:
+    note_call(
+        OUT,
+        workflow.resource_settings.cores,
+        [str(f) for f in workflow.configfiles],
+    )
 
 
 PATHS = config["paths"]

@@ -106,6 +106,8 @@ rule manifest:
         READ_PHASING,
     output:
         manifest=f"{OUT}/manifest.json",
+        crate=f"{OUT}/ro-crate-metadata.json",
+        sbom=f"{OUT}/sbom.cdx.json",
     log:
         f"{LOG}/manifest.log",
     benchmark:
@@ -114,7 +116,7 @@ rule manifest:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=30,
     params:
         settings=settings_digest(config, *sorted(config)),

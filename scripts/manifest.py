@@ -1,14 +1,9 @@
-"""Manifest: sha256 of every input, fact, module and output of this run."""
+"""Manifest, RO-Crate, SBOM and record of this run; a copy of the code and the facts it was made with."""
 
-import json
 from pathlib import Path
 
-from pharmtwin.files import write_text
+from pharmtwin.provenance.write import write_records
 from pharmtwin.workflow.job import start
-from pharmtwin.workflow.manifest import manifest, run_record
 
 start(snakemake)
-target = Path(snakemake.output.manifest)
-made = manifest(snakemake.config, target.parent, list(snakemake.input))
-write_text(target, json.dumps(made, indent=1, sort_keys=True) + "\n")
-write_text(target.with_name("run.json"), json.dumps(run_record(), indent=1, sort_keys=True) + "\n")
+write_records(snakemake.config, Path(snakemake.output.manifest).parent, list(snakemake.input))

@@ -24,26 +24,6 @@ def check(arguments: argparse.Namespace) -> int:
     return 1 if has_errors(findings) else 0
 
 
-def verify(arguments: argparse.Namespace) -> int:
-    """Hash a run's outputs again and, if a second manifest is given, compare the two runs; 1 if they differ."""
-    from pathlib import Path
-
-    from pharmtwin.workflow import manifest
-
-    files = [Path(arguments.manifest), *([Path(arguments.other)] if arguments.other else [])]
-    missing = [str(f) for f in files if not f.is_file()]
-    if missing:
-        print(f"no manifest at {', '.join(missing)}")
-        return 1
-    problems = [f"{f}: {p}" for f in files for p in manifest.verify(f)]
-    if len(files) == 2:
-        problems += manifest.compare(*files)
-    print("\n".join(problems) if problems else f"verified: {' and '.join(map(str, files))}: every file as recorded")
-    if len(files) == 2 and not problems:
-        print("the two runs are byte-equal")
-    return 1 if problems else 0
-
-
 def genome(arguments: argparse.Namespace) -> int:
     """Star alleles of one VCF, without a study: a table on standard output or in a file; 1 if it cannot be read."""
     from pathlib import Path
@@ -165,6 +145,8 @@ OWN = {
     "plan": ("dossier.command", "plan", "the analysis plan before the fit: question, criteria, settings, and its hash"),
     "dossier": ("dossier.command", "main",
                 "the dossier of a finished run: HTML, DOCX, PDF and an electronic package"),
+    "verify": ("provenance.command", "main",
+               "a run against its manifest, against a second run, or against a fresh one (--rerun)"),
     "import-nonmem": ("inference.nonmem.importing.command", "main",
                       "a NONMEM control stream as a population model file, and what was not understood"),
     "import-petab": ("inference.petab.command", "main",
@@ -241,10 +223,6 @@ def parser() -> argparse.ArgumentParser:
     for name, (_, _, words) in OWN.items():
         commands.add_parser(name, help=words)
 
-    sub = commands.add_parser("verify", help="hash a run's outputs again; with a second manifest, compare two runs")
-    sub.add_argument("manifest", help="results/<study>/manifest.json")
-    sub.add_argument("other", nargs="?", help="manifest of another run of the same study")
-    sub.set_defaults(run=verify)
     return top
 
 

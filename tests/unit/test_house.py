@@ -40,8 +40,9 @@ ALLOWED = {
     "engine": {"model"} | LOWER,
     "model": LOWER,
     "nca": {"intake"} | LOWER,
-    "dossier": STAGES | {"bioequivalence", "core", "model", "engine", "exchange", "workflow"} | LOWER,
+    "dossier": STAGES | {"bioequivalence", "core", "model", "engine", "exchange", "workflow", "provenance"} | LOWER,
     "bioequivalence": {"nca", "intake", "evaluation"} | LOWER,
+    "provenance": {"workflow", "intake", "bioequivalence"} | LOWER,
     "tables": LOWER,
 }
 #: the check of the input asks the genome stage's own checks about the VCFs, and the body stage's about the twins

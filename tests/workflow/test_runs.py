@@ -17,6 +17,7 @@ MANIFEST = "results/small/manifest.json"
 
 def test_results_verify_and_show_a_changed_file(project: Project, capsys) -> None:
     assert main(["verify", str(project.folder / MANIFEST)]) == 0
+    assert "every file as recorded" in capsys.readouterr().out
     table = project.folder / "results/small/evaluate/accuracy.tsv"
     table.write_text(table.read_text(encoding="utf-8").replace("GMFE", "GMFe", 1), encoding="utf-8")
     assert main(["verify", str(project.folder / MANIFEST)]) == 1

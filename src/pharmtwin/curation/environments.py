@@ -23,7 +23,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "pbpk": (*MODEL, "cyvcf2", "pysam"),
     "fit": (*MODEL, "cyvcf2", "pysam", "pymc", "nutpie", "arviz", "h5netcdf", "h5py"),
     "sensitivity": (*MODEL, "salib"),
-    "report": (*TABLES, "scipy", "jinja2"),
+    "report": (*TABLES, "scipy", "jinja2", "llvmlite", "packaging"),
     "dossier": (
         *MODEL,
         "cyvcf2",

@@ -20,7 +20,7 @@ from pharmtwin.facts import sha256_file
 from pharmtwin.files import write_text
 from pharmtwin.report.blocks import Bullets, Paragraph
 from pharmtwin.report.words import count
-from pharmtwin.workflow.manifest import REPOSITORY
+from pharmtwin.workflow.plan import REPOSITORY
 
 FOLDERS = (
     ("datasets/*.xpt", "data sets, SAS transport files of version 5, one a table"),

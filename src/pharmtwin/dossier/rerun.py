@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pandas as pd
 from pharmtwin.bioequivalence.ratios import paired_tost
 from pharmtwin.dossier.run import files_of
 from pharmtwin.findings import Finding
+from pharmtwin.provenance.compare import compare as compare_runs
+from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report.blocks import Table
 from pharmtwin.report.words import NONE, count, interval, number
 from pharmtwin.tables import read_tables
-from pharmtwin.workflow import manifest
 
 KEY = ["twin_id", "scenario", "model", "metric"]
 METRICS = ("AUCtau", "Cmax")
@@ -70,10 +72,10 @@ def compare(first: Path, second: str) -> tuple[Rerun | None, list[Finding]]:
         what = "there is no manifest of a second run"
         fix = "correct the path"
         return None, [Finding.create("dossier.no_manifest", str(other), what, "nothing can be compared", fix)]
-    problems = [f"second run: {p}" for p in manifest.verify(other)]
-    named = {str(first / "manifest.json"): "the first run", str(other): "the second run"}
-    for problem in manifest.compare(first / "manifest.json", other):
-        for path, name in named.items():
+    runs = [Recorded(f, json.loads((f / "manifest.json").read_text(encoding="utf-8"))) for f in (first, Path(second))]
+    problems = [f"second run: {p}" for p in check_outputs(runs[1])]
+    for problem in compare_runs(*runs):
+        for path, name in ((str(first), "the first run"), (str(Path(second)), "the second run")):
             problem = problem.replace(path, name)
         problems.append(problem)
     tables = [read_tables("exposure", [Path(p) for p in files_of(f).exposure]) for f in (first, Path(second))]

@@ -16,12 +16,15 @@ from typing import Any
 
 import pandas as pd
 
+from pharmtwin.facts import sha256_file
 from pharmtwin.findings import Finding, has_errors
 from pharmtwin.intake.study import Study, load_study
+from pharmtwin.provenance.manifest import input_entries
+from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
 from pharmtwin.report.stage import SENSITIVITY
-from pharmtwin.workflow import manifest as manifests
+from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
 #: blocks of the configuration that change no result: paths (files are compared by hash) and the dossier's own
@@ -108,7 +111,7 @@ def _differences(recorded: Mapping[str, Any], config: Mapping[str, Any], where: 
 
 def _changed_inputs(recorded: Mapping[str, Any], config: Mapping[str, Any], where: str) -> list[Finding]:
     try:
-        now = {(e["path"], e["sha256"]) for e in manifests.inputs_of(config)}
+        now = {(e["path"], e["sha256"]) for e in input_entries(config)}
     except OSError as error:
         fix = "run the command where the study was run"
         return [Finding.create("dossier.input_missing", where, f"an input cannot be read: {error}", WHY, fix)]
@@ -131,8 +134,8 @@ def _seconds(folder: Path) -> dict[str, float]:
 
 def _code_as_now(recorded: Mapping[str, Any]) -> bool:
     def current(entry: Mapping[str, Any]) -> bool:
-        path = manifests.REPOSITORY / entry["path"]
-        return path.is_file() and manifests.sha256_file(path) == entry["sha256"]
+        path = REPOSITORY / entry["path"]
+        return path.is_file() and sha256_file(path) == entry["sha256"]
 
     return all(current(e) for section in ("code", "facts") for e in recorded[section])
 
@@ -147,7 +150,8 @@ def read_run(folder: Path, config: Mapping[str, Any]) -> tuple[Run | None, list[
     recorded = json.loads(raw)
     fix = "run the study again; results are never edited"
     findings = [
-        Finding.create("dossier.result_changed", str(path), problem, WHY, fix) for problem in manifests.verify(path)
+        Finding.create("dossier.result_changed", str(path), problem, WHY, fix)
+        for problem in check_outputs(Recorded(folder, recorded))
     ]
     findings += _differences(recorded["config"], config, str(path))
     if has_errors(findings):
