@@ -118,6 +118,11 @@ def test_alignments_bring_their_reference_genome(folder: Path) -> None:
     assert shown[-4:] == ["grch38.fa", "one.bam", "vcf/two.vcf.tbi", "one.bam.bai"]
 
 
+def test_what_changes_no_result_is_no_part_of_the_settings(folder: Path) -> None:
+    made = m.manifest(config(dossier={"about": "/home/somebody/about.yaml"}), folder, ["x"])
+    assert "dossier" not in made["config"] and "paths" not in made["config"]
+
+
 # ---------------------------------------------------------------- who made what
 
 

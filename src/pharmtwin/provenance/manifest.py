@@ -38,6 +38,8 @@ NOT_COMPARED = {MANIFEST, RUN}
 KEPT = "code"
 #: folders that are not part of the comparable results; the dossier, written after the manifest, has hashes of its own
 APART = {"logs", "dossier", KEPT}
+#: blocks of the configuration that change no result: paths (files are listed by hash) and the later dossier's own
+BESIDE = ("paths", "dossier")
 #: index files that readers of genomes look for beside another file
 COMPANIONS = (".tbi", ".csi", ".bai", ".crai", ".fai", ".gzi")
 
@@ -129,7 +131,7 @@ def manifest(config: Mapping[str, Any], folder: Path, made: list[str], jobs: Ite
     if not made or not outputs:
         raise RuntimeError("nothing was made: there is no manifest to write")
     code, facts = code_and_facts(REPOSITORY)
-    settings = {k: v for k, v in config.items() if k != "paths"} | {"drug": shown(Path(str(config["drug"])))}
+    settings = {k: v for k, v in config.items() if k not in BESIDE} | {"drug": shown(Path(str(config["drug"])))}
     return {
         "schema": "pharmtwin-manifest-2",
         "study": config["study"],
