@@ -34,7 +34,7 @@ if FIT:
                 config, "fit", "drug", "master_seed", *TWIN_SETTINGS
             ),
             code=script_digest("fit"),
-            facts=facts_digest("genes", "physiology"),
+            facts=facts_digest("genes", "physiology", "inference/diagnostics.tsv"),
         script:
             "../scripts/fit.py"
 

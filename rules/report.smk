@@ -90,7 +90,13 @@ rule report:
         rows=rows_digest_of_twins(),
         settings=settings_digest(config, *sorted(config)),
         code=script_digest("report"),
-        facts=facts_digest("report", "versions.tsv", "genes", "physiology"),
+        facts=facts_digest(
+            "report",
+            "versions.tsv",
+            "genes",
+            "physiology",
+            "inference/diagnostics.tsv",
+        ),
     script:
         "../scripts/report.py"
 

@@ -7,7 +7,8 @@ from pharmtwin.body.physiology import physiology
 from pharmtwin.core.assembly import assemble
 from pharmtwin.core.drug import load_drug
 from pharmtwin.genome.stage import genotype_of, outside_of
-from pharmtwin.inference.stage import fit_study, save_posterior
+from pharmtwin.inference.netcdf import save_posterior
+from pharmtwin.inference.stage import fit_study
 from pharmtwin.tables import write_table
 from pharmtwin.workflow.given import genome_frames, study
 from pharmtwin.workflow.job import start

@@ -53,6 +53,8 @@ EXCEPTIONS |= {("inference", "exchange")}
 #: people by their own readers
 EXCEPTIONS |= {("uncertainty", "body.variability"), ("uncertainty", "body.anatomy.reference")}
 EXCEPTIONS |= {("sensitivity", "inference.models"), ("sensitivity", "body.physiology")}
+#: the report asks the fit's own limits whether the fit is good
+EXCEPTIONS |= {("report", "inference.criticism.limits")}
 ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report", "dossier")
 DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib", "docx": "python-docx",
                 "libsbml": "python-libsbml"}  # fmt: skip

@@ -79,7 +79,7 @@ def test_synthetic_data_are_unmistakable_on_every_page(pages: dict[str, str]) ->
 def test_failures_and_warnings_stand_above_the_first_number(pages: dict[str, str]) -> None:
     top = own(pages["index.html"]).split('<section id="cohort">')[0]
     assert "6 of 52\u202f800 solves failed, in 1 twin" in top
-    assert "max_treedepth_hits = 4 (limit: 0)" in top and "1 warning" in top
+    assert "max_treedepth_hits = 4 (limit: at most 0)" in top and "1 warning" in top
 
 
 def test_nothing_is_loaded_from_anywhere(pages: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from pharmtwin.report.checks import cases, named, samples_failed
 from pharmtwin.report.figures import MUTED, STYLE, axis, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
+from pharmtwin.report.soundness import GOOD, fit_alert, fit_verdict
 from pharmtwin.report.words import (
     METRICS,
     NONE,
@@ -20,7 +21,6 @@ from pharmtwin.report.words import (
     model_use,
     number,
     percent,
-    plain,
     plural,
     short_model,
 )
@@ -132,11 +132,9 @@ def alerts(inputs: ReportInputs) -> Iterator[Alert]:
             "left out of the quantiles, not filled in; see the exposure section."
         )
         yield Alert("bad", "Failed solves", text)
-    missed = inputs.fit_diagnostics[~inputs.fit_diagnostics["passed"]]
-    if len(missed):
-        said = "; ".join(f"{r.check} = {plain(r.value)} (limit: {r.limit})" for r in records(missed))
-        text = f"{said}. Read every fitted number with this in mind."
-        yield Alert("bad", "The fit did not pass its diagnostics", text)
+    doubt = fit_alert(inputs)
+    if doubt is not None:
+        yield doubt
     severity = inputs.findings["severity"].value_counts()
     if severity.get("error", 0):
         yield Alert("bad", "Errors in the input", f"{plural(int(severity['error']), 'error')}: see the findings.")
@@ -159,7 +157,8 @@ def key_figures(inputs: ReportInputs) -> Tiles:
     ]
     if len(inputs.fit_diagnostics):
         passed, total = int(inputs.fit_diagnostics["passed"].sum()), len(inputs.fit_diagnostics)
-        tiles.append(Tile(f"{passed} of {total}", "fit diagnostics passed", "good" if passed == total else "bad"))
+        style = "good" if fit_verdict(inputs) == GOOD else "bad"
+        tiles.append(Tile(f"{passed} of {total}", "fit diagnostics passed", style))
     warnings = int((inputs.findings["severity"] != "note").sum())
     tiles.append(Tile(count(warnings), "input warnings", "warn" if warnings else "good"))
     return Tiles(tuple(tiles))

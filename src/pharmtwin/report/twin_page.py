@@ -15,6 +15,7 @@ from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.person import person_section
 from pharmtwin.report.profiles import BANDS, MODELS, prediction_table, twin_panel, windows
 from pharmtwin.report.rows import records
+from pharmtwin.report.soundness import fit_alert
 from pharmtwin.report.words import (
     NONE,
     count,
@@ -68,10 +69,8 @@ def _alerts(inputs: ReportInputs, twin: str, genes: list[GeneCall]) -> list[Bloc
     if int(rows["n_failed"].sum()):
         text = f"{plural(int(rows['n_failed'].sum()), 'failed solve')} left out of the quantiles, not filled in."
         out.append(Alert("bad", "Failed solves", text))
-    missed = inputs.fit_diagnostics[~inputs.fit_diagnostics["passed"]]
-    if len(missed):
-        text = "; ".join(f"{r.check} = {plain(r.value)} (limit: {r.limit})" for r in records(missed))
-        out.append(Alert("bad", "The fit did not pass its diagnostics", text + "."))
+    doubt = fit_alert(inputs)
+    out += [] if doubt is None else [doubt]
     out += headline_warnings(inputs, warnings(inputs, twin, genes), genes)
     return out
 

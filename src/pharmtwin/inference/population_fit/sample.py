@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pharmtwin.core.seeds import seed_sequence
 from pharmtwin.inference.criticism.diagnostics import SamplerRun, diagnostic_rows, parameter_table
 from pharmtwin.inference.criticism.limits import verdict
+from pharmtwin.inference.netcdf import save_posterior
 from pharmtwin.inference.population_fit.build import PopulationFit
 from pharmtwin.inference.population_fit.geometry import Centre, Density, settle
-from pharmtwin.inference.stage import save_posterior
 
 Floats = NDArray[np.float64]
 #: a trajectory of standardised coordinates turns back after half a period, pi; its step shrinks with the fourth root of
@@ -34,7 +34,11 @@ RAW = ("v", "u")
 
 @dataclass(frozen=True)
 class Plan:
-    """Chains, warm-up and kept draws a chain, target acceptance, threads, and the seconds that sampling may take."""
+    """Chains, warm-up and kept draws a chain, target acceptance, threads, and the seconds that sampling may take.
+
+    low_rank : while it warms up the sampler also learns the strongest correlations of its coordinates (nutpie's
+        low-rank mass matrix). Worth it where the maps of ``geometry`` fit badly: few samples, a strongly nonlinear model.
+    """
 
     chains: int = 4
     tune: int = 200
@@ -42,6 +46,7 @@ class Plan:
     target_accept: float = 0.8
     cores: int = 2
     cap: float = 3600.0
+    low_rank: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +151,7 @@ def sample(
         Density(fit, compiled).compiled, chains=plan.chains, tune=plan.tune, draws=plan.draws,
         cores=plan.cores, progress_bar=False,
         seed=int(seed_sequence(master, "fit", name).generate_state(1)[0]), target_accept=plan.target_accept,
-        maxdepth=MAX_DEPTH, save_warmup=False, blocking=False,
+        maxdepth=MAX_DEPTH, save_warmup=False, blocking=False, low_rank_modified_mass_matrix=plan.low_rank,
     )  # fmt: skip
     stopped = _watch(sampler, fit, plan, begun, calls, n_gradients, log)
     with warnings.catch_warnings():  # of ArviZ, on chains that have no draws yet
