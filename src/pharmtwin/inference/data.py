@@ -15,6 +15,11 @@ Floats = NDArray[np.float64]
 MG_PER_L = 1000.0  # ng/mL in one mg/L
 
 
+def component_name(component: str) -> str:
+    """The fit's name of a component of ``priors``: the activity, be the function known or drawn."""
+    return component.replace("unknown:", "")
+
+
 def activity_mixture(
     priors: pd.DataFrame, twin_id: str, minimum: float
 ) -> tuple[Floats, Floats, tuple[str, ...], float]:
@@ -23,7 +28,7 @@ def activity_mixture(
     if mine.empty:
         raise KeyError(f"twin {twin_id} has no CYP2D6 activity prior")
     # components of equal activity are one hypothesis for the concentrations (known and unknown function alike)
-    named = mine.assign(name=mine.component.str.replace("unknown:", ""))
+    named = mine.assign(name=mine.component.map(component_name))
     merged = pd.DataFrame(named.groupby(["location", "name"], as_index=False)["weight"].sum())
     activity, weight = merged.location.to_numpy(float), merged.weight.to_numpy(float)
     keep = np.flatnonzero(weight >= minimum)

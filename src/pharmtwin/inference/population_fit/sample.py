@@ -37,7 +37,7 @@ class Plan:
     """Chains, warm-up and kept draws a chain, target acceptance, threads, and the seconds that sampling may take.
 
     low_rank : while it warms up the sampler also learns the strongest correlations of its coordinates (nutpie's
-        low-rank mass matrix). Worth it where the maps of ``geometry`` fit badly: few samples, a strongly nonlinear model.
+        low-rank mass matrix). Worth it where the maps of ``geometry`` fit badly: few samples, strongly nonlinear.
     """
 
     chains: int = 4
