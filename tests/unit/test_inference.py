@@ -54,6 +54,11 @@ def prior_rows(twin: str, **weights: tuple[float, float]) -> list[dict[str, Any]
 
 
 AMBER = {"AS=0.5": (0.2, 0.3), "AS=2": (1.0, 0.7)}
+#: amber's activity of 2 is that of two diplotypes
+SHARES = pd.DataFrame(
+    [("amber", "*1/*10", "AS=0.5", 0.3), ("amber", "*1/*1", "AS=2", 0.5), ("amber", "*1/*2", "AS=2", 0.2),
+     ("beryl", "*4/*4", "AS=0", 1.0)], columns=["twin_id", "diplotype", "component", "weight"],
+).assign(gene="CYP2D6")  # fmt: skip
 MIXTURES = pd.DataFrame([*prior_rows("amber", **AMBER), *prior_rows("beryl", **{"AS=0": (0.0, 1.0)})])
 
 
@@ -430,10 +435,11 @@ def test_tables_of_a_small_run(
 ) -> None:
     """No claim of convergence, and the tables say so."""
     problem = settled[0].problem
-    tables = tabulate(runs[0], problem, data, PRIORS, n_keep=40, master=5)
+    tables = tabulate(runs[0], problem, data, SHARES, PRIORS, n_keep=40, master=5)
     for name, table in {
         "fit_summary": tables.summary, "fit_diagnostics": tables.diagnostics, "fit_twins": tables.twins,
-        "fit_genotype": tables.genotype, "population_draws": tables.population_draws, "twin_draws": tables.twin_draws,
+        "fit_genotype": tables.genotype, "fit_diplotypes": tables.diplotypes,
+        "population_draws": tables.population_draws, "twin_draws": tables.twin_draws,
     }.items():  # fmt: skip
         assert len(conform(name, table)), name
     checks = tables.diagnostics.set_index("check")
@@ -450,6 +456,10 @@ def test_tables_of_a_small_run(
     assert 2.0 * np.exp(last["theta_MTT"]) == pytest.approx(float(idata["TV_MTT"].values[-1, -1]))
     shares = tables.genotype.groupby("twin_id").posterior_probability.sum()
     np.testing.assert_allclose(shares, 1.0, rtol=1e-9)
+    after = tables.diplotypes.set_index("diplotype").posterior_probability
+    of = tables.genotype.set_index(["twin_id", "component"]).posterior_probability
+    assert after["*1/*10"] == pytest.approx(of["amber", "AS=0.5"]) and after["*4/*4"] == pytest.approx(1.0)
+    assert after["*1/*1"] / after["*1/*2"] == pytest.approx(2.5)
     draws = tables.twin_draws
     assert (draws[draws.twin_id == "beryl"].f_CYP2D6 == 0.0).all()
     beryl = draws[draws.twin_id == "beryl"].iloc[-1]
@@ -457,7 +467,7 @@ def test_tables_of_a_small_run(
     assert beryl["MTT"] == pytest.approx(2.0 * np.exp(last["theta_MTT"] + eta))
     amber = draws[draws.twin_id == "amber"]
     assert len(amber) == 40 and set(amber.component) <= {"AS=0.5", "AS=2"}
-    again = tabulate(runs[1], problem, data, PRIORS, n_keep=40, master=5)
+    again = tabulate(runs[1], problem, data, SHARES, PRIORS, n_keep=40, master=5)
     pd.testing.assert_frame_equal(again.twin_draws, draws)
 
 

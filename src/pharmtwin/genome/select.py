@@ -141,7 +141,7 @@ def diplotype_shares(
 ) -> pd.DataFrame:
     """How each diplotype's probability is shared out over the components of :func:`activity_priors`.
 
-    Columns twin_id, gene, diplotype, component, score (activity score), weight (a share of the diplotype's probability).
+    Columns twin_id, gene, diplotype, component, score (activity score), weight (share of its probability).
     """
     rows = genotype[genotype["gene"].isin(list(genes))].copy()
     if ancestry is None:

@@ -16,6 +16,7 @@ from pharmtwin.core.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.whole_body import INDIVIDUAL
 from pharmtwin.inference.criticism.limits import limits
+from pharmtwin.inference.diplotypes import diplotype_table
 from pharmtwin.inference.failed import log_failed_runs
 from pharmtwin.inference.population_fit.build import SD
 from pharmtwin.inference.population_fit.sample import Posterior
@@ -43,6 +44,7 @@ class FitTables:
     diagnostics: pd.DataFrame
     twins: pd.DataFrame
     genotype: pd.DataFrame
+    diplotypes: pd.DataFrame
     population_draws: pd.DataFrame
     twin_draws: pd.DataFrame
 
@@ -150,9 +152,19 @@ def responsibilities(problem: Problem, draws: Draws) -> tuple[Floats, int]:
 
 
 def tabulate(
-    posterior: Posterior, problem: Problem, data: StudyData, priors: PopulationPriors, *, n_keep: int, master: int
+    posterior: Posterior,
+    problem: Problem,
+    data: StudyData,
+    shares: pd.DataFrame,
+    priors: PopulationPriors,
+    *,
+    n_keep: int,
+    master: int,
 ) -> FitTables:
-    """All tables from the posterior; ``n_keep`` evenly spaced joint draws go on to the later stages."""
+    """All tables from the posterior; ``n_keep`` evenly spaced joint draws go on to the later stages.
+
+    shares : of each diplotype in the activity components (``diplotypes.diplotype_table``).
+    """
     every = Draws.of(posterior)
     keep = np.linspace(0, len(every.sigma) - 1, n_keep).round().astype(int)
     kept = every.some(keep)
@@ -196,11 +208,13 @@ def tabulate(
                 }
             )
         )
+    genotype = pd.DataFrame(genotype_rows)
     return FitTables(
         summary=summary(posterior, every, priors),
         diagnostics=diagnostics(posterior, failed, data.cut_weight),
         twins=pd.DataFrame(twin_rows),
-        genotype=pd.DataFrame(genotype_rows),
+        genotype=genotype,
+        diplotypes=diplotype_table(shares, genotype),
         population_draws=Population(np.log(kept.typical / priors.typical), kept.omega, kept.sigma).to_frame(),
         twin_draws=pd.concat(draw_frames, ignore_index=True),
     )

@@ -23,6 +23,7 @@ def fit_study(
     base: Mapping[str, NDArray[np.float64]],
     events: pd.DataFrame,
     activity: pd.DataFrame,
+    shares: pd.DataFrame,
     options: Mapping[str, Any],
     master: int,
     cores: int,
@@ -33,6 +34,7 @@ def fit_study(
     Parameters
     ----------
     base : parameter vectors by twin. events : canonical events sheet. activity : CYP2D6 activity ``priors``.
+    shares : of each diplotype in their components (``diplotypes.diplotype_table``).
     options : ``fit`` of the config.
     """
     from pharmtwin.inference.population_fit.build import build
@@ -51,7 +53,7 @@ def fit_study(
         target_accept=float(options["target_accept"]), cores=cores, cap=CAP, low_rank=True,
     )  # fmt: skip
     posterior = sample(fit, plan, master=master, name="population", log=log)
-    tables = tabulate(posterior, fit.problem, data, priors, n_keep=N_KEPT, master=master)
+    tables = tabulate(posterior, fit.problem, data, shares, priors, n_keep=N_KEPT, master=master)
     for row in tables.diagnostics.itertuples():
         log.info("%s = %g (%s): %s", row.check, row.value, row.limit, "passed" if row.passed else "NOT PASSED")
     return tables, posterior.idata
