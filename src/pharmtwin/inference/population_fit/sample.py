@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from pharmtwin.core.seeds import seed_sequence
 from pharmtwin.inference.criticism.diagnostics import SamplerRun, diagnostic_rows, parameter_table
@@ -24,7 +25,7 @@ from pharmtwin.inference.population_fit.geometry import Centre, Density, settle
 Floats = NDArray[np.float64]
 #: a trajectory of standardised coordinates turns back after half a period, pi; its step shrinks with the fourth root of
 #: their number, here 1.5 / n^(1/4) (seen at target 0.8)
-HALF_PERIOD, LONGEST_STEP = 3.14, 1.5
+HALF_PERIOD, LONGEST_STEP, SEEN_AT = 3.14, 1.5, 0.8
 MAX_DEPTH = 10
 #: seconds between lines of progress, and between looks at the clock
 PROGRESS, LOOK = 15.0, 0.1
@@ -143,7 +144,7 @@ def sample(
     compiled = compile_fit(fit) if compiled is None else compiled
     centre = settle(fit, compiled) if centre is None else centre
     prepared = time.perf_counter() - begun
-    n_gradients = plan.chains * (plan.tune + plan.draws) * expected_steps(compiled.n_dim)
+    n_gradients = plan.chains * (plan.tune + plan.draws) * expected_steps(compiled.n_dim, plan.target_accept)
     announce(fit, compiled, plan, name, log)
     calls, failed = (int(c) for c in fit.op.counter)
     begun, cpu = time.perf_counter(), time.process_time()
@@ -170,7 +171,7 @@ def sample(
 def announce(fit: PopulationFit, compiled: Any, plan: Plan, name: str, log: logging.Logger) -> None:
     """Log how long sampling is likely to take."""
     one = time_of_gradient(fit, compiled)
-    n_gradients = plan.chains * (plan.tune + plan.draws) * expected_steps(compiled.n_dim)
+    n_gradients = plan.chains * (plan.tune + plan.draws) * expected_steps(compiled.n_dim, plan.target_accept)
     log.info(
         "%s: %d parameters, %.3g ms a gradient; %d chains of %d + %d draws on %d threads: about %.0f s (cap %.0f s)",
         name, compiled.n_dim, 1e3 * one, plan.chains, plan.tune, plan.draws, plan.cores,
@@ -178,9 +179,15 @@ def announce(fit: PopulationFit, compiled: Any, plan: Plan, name: str, log: logg
     )  # fmt: skip
 
 
-def expected_steps(n_dim: int) -> int:
-    """Gradients a draw is likely to take: a whole tree that reaches half a period, of depth 3 at least."""
-    return max(2 ** math.ceil(math.log2(HALF_PERIOD * n_dim**0.25 / LONGEST_STEP)) - 1, 7)
+def expected_steps(n_dim: int, target_accept: float) -> int:
+    """Gradients a draw is likely to take: a whole tree that reaches half a period, of depth 3 at least.
+
+    Of standard normal coordinates; others take more. The step for a target a follows from a = 2 Phi(-c step^2) (Beskos,
+    Pillai, Roberts, Sanz-Serna, Stuart 2013, Bernoulli 19:1501, doi 10.3150/12-BEJ414).
+    """
+    shorter = math.sqrt(float(ndtri(target_accept / 2.0) / ndtri(SEEN_AT / 2.0)))
+    step = LONGEST_STEP * shorter / n_dim**0.25
+    return max(2 ** math.ceil(math.log2(HALF_PERIOD / step)) - 1, 7)
 
 
 def time_of_gradient(fit: PopulationFit, compiled: Any, n: int = 5) -> float:
