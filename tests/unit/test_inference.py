@@ -27,8 +27,8 @@ from pharmtwin.inference.data import activity_mixture
 from pharmtwin.inference.population_fit.build import PopulationFit, build
 from pharmtwin.inference.population_fit.geometry import Centre, settle
 from pharmtwin.inference.population_fit.sample import Plan, Posterior, compile_fit, sample
-from pharmtwin.inference.results import Draws, diagnostics, responsibilities, tabulate
-from pharmtwin.inference.study import StudyData, study_data
+from pharmtwin.inference.results import Draws, diagnostics, responsibilities, tabulate, with_own_effects
+from pharmtwin.inference.study import EFFECT, StudyData, as_shifts, study_data
 from pharmtwin.inference.twin.whole_body import ACTIVITY, whole_body_structure
 from pharmtwin.tables import conform
 
@@ -94,7 +94,13 @@ def data(base: dict[str, Floats], events: pd.DataFrame) -> StudyData:
 
 
 def built(data: StudyData, rtol: float) -> PopulationFit:
+    """Every hypothesis solved."""
     return build(data.model, data.subjects, components=data.components, rtol=rtol)
+
+
+def shifted(data: StudyData, rtol: float) -> PopulationFit:
+    """As the stage does it: amber's two activities are shifts of the effect."""
+    return build(data.model, data.subjects, components=data.solved, shifts=data.shifts, rtol=rtol)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +200,19 @@ def test_equal_activities_are_one_hypothesis() -> None:
     assert activity_mixture(pd.DataFrame(two_small), "amber", 1e-3)[2] == ("AS=1", "AS=2")  # together above the cut
 
 
+def test_activities_are_shifts_of_the_effect_unless_one_of_them_is_zero(data: StudyData) -> None:
+    """a_k exp(eta) = a_ref exp(eta + shift), the most probable being the reference."""
+    assert set(data.shifts) == {"amber"}  # beryl has one hypothesis
+    low, reference = data.shifts["amber"]
+    assert (low.name, low.weight, reference.name, reference.by[EFFECT]) == ("AS=0.5", 0.3, "AS=2", 0.0)
+    assert 1.0 * np.exp(low.by[EFFECT]) == pytest.approx(0.2)
+    (solved,) = data.solved["amber"]
+    assert solved.weight == 1.0 and solved.values == data.components["amber"][1].values
+    assert data.solved["beryl"] == data.components["beryl"]
+    none = [replace(data.components["amber"][0], values={ACTIVITY: 0.0}), data.components["amber"][1]]
+    assert as_shifts(none) == (tuple(none), ())
+
+
 def test_a_twin_without_prior_is_named() -> None:
     with pytest.raises(KeyError, match="coral"):
         activity_mixture(MIXTURES, "coral", 1e-3)
@@ -221,10 +240,11 @@ def test_the_jacobian_is_that_of_the_other_engine(fit: PopulationFit, vector: Ve
 # ---------------------------------------------------------------- density and gradient
 
 
-def own_density(phi: Floats, data: StudyData, base: dict[str, Floats]) -> float:
+def own_density(phi: Floats, data: StudyData, base: dict[str, Floats], shifts: bool) -> float:
     """log p(theta, log omega, log sigma, eta | samples) + constant by scipy's densities on CVODE's concentrations.
 
-    phi : log(typical / drug file), log(omega), log(sigma), and eta, twin by twin.
+    phi : log(typical / drug file), log(omega), log(sigma), and eta, twin by twin; with ``shifts`` that of amber is
+    relative to activity 1, and its two activities, 1 and 0.2, stand in its prior.
     """
     n = len(INDIVIDUAL)
     theta, omega, sigma = phi[:n], np.exp(phi[n : 2 * n]), np.exp(phi[2 * n])
@@ -233,10 +253,11 @@ def own_density(phi: Floats, data: StudyData, base: dict[str, Floats]) -> float:
     total += norm.logpdf(phi[2 * n], np.log(PRIORS.sigma), OMEGA_SPREAD)
     for i, twin in enumerate(data.subjects):
         eta = phi[N_POP + n * i : N_POP + n * (i + 1)]
-        total += norm.logpdf(eta, scale=omega).sum()
+        moved = [(0.3, np.log(0.2)), (0.7, 0.0)] if shifts and twin.id == "amber" else [(1.0, 0.0)]
+        total += logsumexp([np.log(w) + norm.logpdf(eta - [d, 0, 0, 0], scale=omega).sum() for w, d in moved])
         x = PRIORS.typical * np.exp(theta + eta)
         terms = []
-        for component in data.components[twin.id]:
+        for component in (data.solved if shifts else data.components)[twin.id]:
             body = base[twin.id].copy()
             for p, v in zip(INDIVIDUAL, x * [component.values[ACTIVITY], 1, 1, 1]):
                 body[whole_body().parameter_names.index(p)] = v
@@ -286,8 +307,8 @@ def sampled(fit: PopulationFit) -> Sampled:
 
 @pytest.fixture(scope="module")
 def settled(data: StudyData) -> tuple[PopulationFit, Any, Centre]:
-    """A fit whose maps were moved to the posterior, its compiled density, and where it was centred."""
-    moved = built(data, 1e-9)
+    """The stage's fit, its maps moved to the posterior, its compiled density, and where it was centred."""
+    moved = shifted(data, 1e-9)
     compiled = compile_fit(moved)
     return moved, compiled, settle(moved, compiled)
 
@@ -302,7 +323,7 @@ def test_the_density_is_the_models_whatever_the_map(
     differences, sizes = [], []
     for seed in range(4):
         x = some(seed)
-        own = own_density(sampled.natural(x), data, base)
+        own = own_density(sampled.natural(x), data, base, shifts=which == "settled")
         differences.append(sampled.logp(x) - own - sampled.log_jacobian(x))
         sizes.append(own)
     assert np.ptp(sizes) > 1.0  # the points differ
@@ -434,8 +455,8 @@ def test_tables_of_a_small_run(
     runs: list[Posterior], data: StudyData, settled: tuple[PopulationFit, Any, Centre]
 ) -> None:
     """No claim of convergence, and the tables say so."""
-    problem = settled[0].problem
-    tables = tabulate(runs[0], problem, data, SHARES, PRIORS, n_keep=40, master=5)
+    fit = settled[0]
+    tables = tabulate(runs[0], fit, data, SHARES, PRIORS, n_keep=40, master=5)
     for name, table in {
         "fit_summary": tables.summary, "fit_diagnostics": tables.diagnostics, "fit_twins": tables.twins,
         "fit_genotype": tables.genotype, "fit_diplotypes": tables.diplotypes,
@@ -466,8 +487,21 @@ def test_tables_of_a_small_run(
     eta = float(idata["eta"].sel(subject="beryl", effect="eta_MTT").values[-1, -1])
     assert beryl["MTT"] == pytest.approx(2.0 * np.exp(last["theta_MTT"] + eta))
     amber = draws[draws.twin_id == "amber"]
-    assert len(amber) == 40 and set(amber.component) <= {"AS=0.5", "AS=2"}
-    again = tabulate(runs[1], problem, data, SHARES, PRIORS, n_keep=40, master=5)
+    assert len(amber) == 40 and set(amber.component) == {"AS=0.5", "AS=2"}
+    # the effect that is stored is the one under the component that stands beside it
+    own = with_own_effects(runs[0], fit, 5).posterior
+    eta = own["eta"].sel(subject="amber", effect="eta_f_CYP2D6").values.ravel()
+    typical = own["TV_f_CYP2D6"].values.ravel()
+    keep = np.linspace(0, 119, 40).round().astype(int)
+    activity = amber.component.map({"AS=0.5": 0.2, "AS=2": 1.0}).to_numpy()
+    np.testing.assert_allclose(amber.f_CYP2D6, activity * (typical * np.exp(eta))[keep])
+    np.testing.assert_array_equal(own["eta"].sel(subject="beryl"), idata["eta"].sel(subject="beryl"))
+    # p(component | effect) by normal densities
+    e, sd = (v.values.ravel() for v in (idata["eta"].sel(subject="amber", effect="eta_f_CYP2D6"),
+                                        idata["sd_eta_f_CYP2D6"]))  # fmt: skip
+    low, high = 0.3 * norm.pdf(e - np.log(0.2), scale=sd), 0.7 * norm.pdf(e, scale=sd)
+    assert of["amber", "AS=0.5"] == pytest.approx(np.mean(low / (low + high)))
+    again = tabulate(runs[1], fit, data, SHARES, PRIORS, n_keep=40, master=5)
     pd.testing.assert_frame_equal(again.twin_draws, draws)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ from pharmtwin.core.whole_body import INDIVIDUAL
 from pharmtwin.inference.criticism.limits import limits
 from pharmtwin.inference.diplotypes import diplotype_table
 from pharmtwin.inference.failed import log_failed_runs
-from pharmtwin.inference.population_fit.build import SD
+from pharmtwin.inference.models.description import SD
+from pharmtwin.inference.population_fit.build import PopulationFit
 from pharmtwin.inference.population_fit.sample import Posterior
 from pharmtwin.inference.problem.problem import Problem
 from pharmtwin.inference.study import StudyData
@@ -53,7 +55,8 @@ class FitTables:
 class Draws:
     """Posterior draws.
 
-    typical : (n, 4) typical values (natural scale). omega : (n, 4). sigma : (n,). eta : (n, n_twins, 4).
+    typical : (n, 4) typical values (natural scale). omega : (n, 4). sigma : (n,). eta : (n, n_twins, 4), of a twin with
+    ``population_fit.shifts`` relative to its reference.
     """
 
     typical: Floats
@@ -73,7 +76,7 @@ class Draws:
         return Draws(self.typical[keep], self.omega[keep], self.sigma[keep], self.eta[keep])
 
     def individual(self, twin: int) -> Floats:
-        """Individual parameters (n, 4) of a twin, ``f_CYP2D6`` without the genotype's activity."""
+        """Individual parameters (n, 4) of a twin, ``f_CYP2D6`` without the activity of what was solved."""
         return np.asarray(self.typical * np.exp(self.eta[:, twin]))
 
 
@@ -123,6 +126,7 @@ def diagnostics(posterior: Posterior, n_failed: int, cut: Mapping[str, float]) -
     sizes = posterior.idata.posterior.sizes
     more = [
         ("draws", float(sizes["draw"]), "kept draws a chain", True, ""),
+        ("failed_solves", float(posterior.failed_solves), "while sampling, warm-up included", True, ""),
         ("stopped", float(bool(posterior.stopped)), "not before all draws were made", not posterior.stopped, ""),
         ("twins_with_cut_components", float(len(cut)), f"largest weight cut {max(cut.values(), default=0):.2g}", True,
          max(cut, key=lambda t: cut[t], default="")),
@@ -151,9 +155,47 @@ def responsibilities(problem: Problem, draws: Draws) -> tuple[Floats, int]:
     return out, failures
 
 
+@dataclass(frozen=True)
+class Shifted:
+    """Of twins whose hypotheses are shifts, at every draw: probabilities of the hypotheses, and one drawn from them.
+
+    probability : by twin number, (n_draws, n_hypotheses). chosen : by twin number, (n_draws,).
+    """
+
+    probability: Mapping[int, Floats]
+    chosen: Mapping[int, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, posterior: Posterior, fit: PopulationFit, master: int) -> Shifted:
+        """The choice depends on ``master`` and the twin's name only."""
+        share = fit.shifts.probabilities(posterior.draws("eta"), posterior.draws("omega"))
+        n = np.isfinite(fit.shifts.log_weight).sum(axis=1).tolist()
+        probability = {i: share[:, r, : n[r]] for r, i in enumerate(fit.shifts.rows.tolist())}
+        chosen = {i: _chosen(p, master, fit.problem.subjects[i]) for i, p in probability.items()}
+        return cls(probability, chosen)
+
+
+def _chosen(probability: Floats, master: int, twin: str) -> NDArray[np.int64]:
+    """A hypothesis for each row of probabilities (n_draws, n_hypotheses)."""
+    u = generator(master, "component", twin).random((len(probability), 1))
+    return np.asarray((np.cumsum(probability, axis=1) < u).sum(axis=1).clip(max=probability.shape[1] - 1))
+
+
+def with_own_effects(posterior: Posterior, fit: PopulationFit, master: int) -> Any:
+    """The draws (InferenceData), ``eta`` under a hypothesis drawn for each draw: what Omega is the covariance of."""
+    idata = posterior.idata.copy()
+    eta = idata.posterior["eta"].values.copy()
+    width = fit.shifts.delta.shape[2]
+    chosen = Shifted.of(posterior, fit, master).chosen
+    for r, i in enumerate(fit.shifts.rows.tolist()):
+        eta[:, :, i, :width] -= fit.shifts.delta[r][chosen[i]].reshape(*eta.shape[:2], width)
+    idata.posterior["eta"] = (idata.posterior["eta"].dims, eta)
+    return idata
+
+
 def tabulate(
     posterior: Posterior,
-    problem: Problem,
+    fit: PopulationFit,
     data: StudyData,
     shares: pd.DataFrame,
     priors: PopulationPriors,
@@ -163,18 +205,28 @@ def tabulate(
 ) -> FitTables:
     """All tables from the posterior; ``n_keep`` evenly spaced joint draws go on to the later stages.
 
-    shares : of each diplotype in the activity components (``diplotypes.diplotype_table``).
+    fit : of ``data.solved`` and ``data.shifts``. shares : of each diplotype in the activity components
+    (``diplotypes.diplotype_table``).
     """
+    problem = fit.problem
     every = Draws.of(posterior)
     keep = np.linspace(0, len(every.sigma) - 1, n_keep).round().astype(int)
     kept = every.some(keep)
     share, failed = responsibilities(problem, kept)
+    shifted = Shifted.of(posterior, fit, master)
     twin_rows, genotype_rows, draw_frames = [], [], []
     for i, twin in enumerate(problem.subjects):
         own = data.components[twin]
         activity = np.array([c.values[ACTIVITY] for c in own])
         weight = np.array([c.weight for c in own])
-        probability = share[:, problem.subject_of_case == i]
+        x = kept.individual(i)
+        if i in shifted.chosen:
+            probability, component = shifted.probability[i], shifted.chosen[i][keep]
+            x[:, ACTIVE] *= data.solved[twin][0].values[ACTIVITY]
+        else:
+            probability = share[:, problem.subject_of_case == i]
+            component = _chosen(probability, master, twin)
+            x[:, ACTIVE] *= activity[component]
         for k, c in enumerate(own):
             genotype_rows.append(
                 {
@@ -182,11 +234,6 @@ def tabulate(
                     "prior_probability": c.weight, "posterior_probability": float(probability[:, k].mean()),
                 }
             )  # fmt: skip
-        rng = generator(master, "component", twin)
-        u = rng.random((len(keep), 1))
-        component = (np.cumsum(probability, axis=1) < u).sum(axis=1).clip(max=len(own) - 1)
-        x = kept.individual(i)
-        x[:, ACTIVE] *= activity[component]
         prior = _prior_individual(activity, weight, priors, generator(master, "twin_prior", twin))
         for k, p in enumerate(INDIVIDUAL):
             q, before = (np.quantile(v[:, k], [0.05, 0.5, 0.95]) for v in (x, prior))

@@ -39,11 +39,11 @@ def fit_study(
     """
     from pharmtwin.inference.population_fit.build import build
     from pharmtwin.inference.population_fit.sample import Plan, sample
-    from pharmtwin.inference.results import tabulate
+    from pharmtwin.inference.results import tabulate, with_own_effects
 
     priors = PopulationPriors.of(drug)
     data = study_data(priors, base, events, activity, float(options["min_component_weight"]))
-    fit = build(data.model, data.subjects, components=data.components, rtol=float(options["rtol"]))
+    fit = build(data.model, data.subjects, components=data.solved, shifts=data.shifts, rtol=float(options["rtol"]))
     samples = sum(len(s.obs_row) for s in data.subjects)
     log.info("%d twins, %d runs, %d samples", len(data.subjects), fit.problem.n_runs, samples)
     for twin, weight in sorted(data.cut_weight.items()):
@@ -53,7 +53,7 @@ def fit_study(
         target_accept=float(options["target_accept"]), cores=cores, cap=CAP, low_rank=True,
     )  # fmt: skip
     posterior = sample(fit, plan, master=master, name="population", log=log)
-    tables = tabulate(posterior, fit.problem, data, shares, priors, n_keep=N_KEPT, master=master)
+    tables = tabulate(posterior, fit, data, shares, priors, n_keep=N_KEPT, master=master)
     for row in tables.diagnostics.itertuples():
         log.info("%s = %g (%s): %s", row.check, row.value, row.limit, "passed" if row.passed else "NOT PASSED")
-    return tables, posterior.idata
+    return tables, with_own_effects(posterior, fit, master)

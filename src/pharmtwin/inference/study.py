@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,14 @@ from pharmtwin.core.priors import PopulationPriors
 from pharmtwin.core.whole_body import whole_body
 from pharmtwin.inference.data import subject_of
 from pharmtwin.inference.models.description import PopulationModel
+from pharmtwin.inference.population_fit.shifts import Shift
 from pharmtwin.inference.problem.problem import Component
 from pharmtwin.inference.problem.records import Subject
-from pharmtwin.inference.twin.whole_body import activity_components, whole_body_model
+from pharmtwin.inference.twin.whole_body import ACTIVITY, activity_components, whole_body_model
 
 Floats = NDArray[np.float64]
+#: random effect on what the activity multiplies
+EFFECT = "eta_f_CYP2D6"
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,15 @@ class StudyData:
     ----------
     model : the whole body with the drug's priors. subjects : twins with samples for the fit, sorted by id.
     components : by twin, one hypothesis an activity of CYP2D6; each sets the twin's own body as well.
+    solved, shifts : the same hypotheses for ``population_fit.build``, see :func:`as_shifts`.
     cut_weight : by twin, probability of the diplotypes that were cut, where there are any.
     """
 
     model: PopulationModel
     subjects: tuple[Subject, ...]
     components: Mapping[str, tuple[Component, ...]]
+    solved: Mapping[str, tuple[Component, ...]]
+    shifts: Mapping[str, tuple[Shift, ...]]
     cut_weight: Mapping[str, float]
 
     @property
@@ -69,4 +76,23 @@ def study_data(
         components[twin] = tuple(replace(c, values={**body, **c.values}) for c in own)
         if lost > 1e-12:
             cut[twin] = lost
-    return StudyData(model, tuple(subject_of(model, events, t) for t in twins), components, cut)
+    split = {twin: as_shifts(own) for twin, own in components.items()}
+    return StudyData(
+        model, tuple(subject_of(model, events, t) for t in twins), components,
+        solved={twin: solved for twin, (solved, _) in split.items()},
+        shifts={twin: shifts for twin, (_, shifts) in split.items() if shifts}, cut_weight=cut,
+    )  # fmt: skip
+
+
+def as_shifts(own: Sequence[Component]) -> tuple[tuple[Component, ...], tuple[Shift, ...]]:
+    """A twin's hypotheses as what must be solved, and shifts of the effect on CYP2D6 relative to it.
+
+    The activity a_k multiplies what exp(eta) multiplies: a_k exp(eta) = a_ref exp(eta + log(a_k / a_ref)), the
+    reference being the most probable. With one hypothesis there is nothing to shift, and an activity of 0 has no
+    logarithm: such hypotheses are solved as they stand.
+    """
+    if len(own) == 1 or min(c.values[ACTIVITY] for c in own) <= 0.0:
+        return tuple(own), ()
+    reference = max(own, key=lambda c: c.weight)
+    by = [{EFFECT: math.log(c.values[ACTIVITY] / reference.values[ACTIVITY])} for c in own]
+    return (replace(reference, weight=1.0),), tuple(Shift(c.weight, d, c.name) for c, d in zip(own, by, strict=True))

@@ -255,8 +255,9 @@ def judged(fit: PopulationFit, made: Posterior, log: logging.Logger) -> Posterio
     diverging = stats["diverging"].values
     run = SamplerRun(
         diverging=diverging, energy=stats["energy"].values, depth=stats["depth"].values, max_depth=MAX_DEPTH,
-        # a failed solve ends its trajectory as a divergence: among kept draws there are no more than of those
-        solver_failures=min(made.failed_solves, int(diverging.sum())),
+        # a failed solve ends its trajectory as a divergence. How many of the kept draws' divergences are failed solves,
+        # and how many solves failed in the warm-up, is not known: where there are both, neither is the figure
+        solver_failures=None if made.failed_solves and diverging.any() else 0,
     )  # fmt: skip
     checks = diagnostic_rows(table, run, n_chains)
     words = verdict(checks)
