@@ -28,7 +28,7 @@ from pharmtwin.inference.population_fit.build import PopulationFit, build
 from pharmtwin.inference.population_fit.geometry import Centre, settle
 from pharmtwin.inference.population_fit.sample import Plan, Posterior, compile_fit, sample
 from pharmtwin.inference.results import Draws, diagnostics, responsibilities, tabulate, with_own_effects
-from pharmtwin.inference.study import EFFECT, StudyData, as_shifts, study_data
+from pharmtwin.inference.study import EFFECT, StudyData, as_shifts, explained, study_data
 from pharmtwin.inference.twin.whole_body import ACTIVITY, whole_body_structure
 from pharmtwin.tables import conform
 
@@ -90,7 +90,7 @@ def events(vector: Vector) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def data(base: dict[str, Floats], events: pd.DataFrame) -> StudyData:
-    return study_data(PRIORS, base, events, MIXTURES, 1e-3)
+    return study_data(PRIORS, base, events, MIXTURES, 1e-3, informed=0.0)
 
 
 def built(data: StudyData, rtol: float) -> PopulationFit:
@@ -211,6 +211,23 @@ def test_activities_are_shifts_of_the_effect_unless_one_of_them_is_zero(data: St
     assert data.solved["beryl"] == data.components["beryl"]
     none = [replace(data.components["amber"][0], values={ACTIVITY: 0.0}), data.components["amber"][1]]
     assert as_shifts(none) == (tuple(none), ())
+
+
+def test_hypotheses_are_shifts_where_the_samples_tell_the_effect(
+    data: StudyData, base: dict[str, Floats], events: pd.DataFrame, vector: Vector
+) -> None:
+    """The share that they explain, 1 - V_kk / Omega_kk, V^-1 = Omega^-1 + J'J / sigma^2, J from the other engine."""
+    x = dict(zip(INDIVIDUAL, PRIORS.typical))
+    ends = [
+        [np.log(cvode(vector(**x | {n: x[n] * np.exp(h)}), TIMES["amber"])) for h in (1e-2, -1e-2)] for n in INDIVIDUAL
+    ]
+    J = np.array([(up - down) / 2e-2 for up, down in ends]).T
+    V = np.linalg.inv(np.diag(PRIORS.omega**-2) + J.T @ J / PRIORS.sigma**2)
+    share = explained(data.model, data.subjects[0], data.solved["amber"])
+    assert share == pytest.approx(1 - V[0, 0] / PRIORS.omega[0] ** 2, abs=1e-4) and 0.01 < share < 0.99
+    for informed, shifts in ((share - 0.01, {"amber"}), (share + 0.01, set())):
+        got = study_data(PRIORS, base, events, MIXTURES, 1e-3, informed=informed)
+        assert set(got.shifts) == shifts and len(got.solved["amber"]) == 2 - len(shifts)
 
 
 def test_a_twin_without_prior_is_named() -> None:

@@ -62,12 +62,12 @@ class Grid:
 
     def __init__(self, fit: PopulationFit, v: Floats) -> None:
         self.fit, model = fit, fit.model
-        steps = np.meshgrid(np.arange(-8.0, 7.01, 0.375), np.arange(-6.375, 6.376, 0.375))
+        steps = np.meshgrid(np.arange(-9.0, 8.01, 0.5), np.arange(-7.5, 7.51, 0.5))
         self.u = np.stack(steps, -1).reshape(-1, 1, 2)
         value = model.compile_logp(mode="FAST_COMPILE")
         self.logp = np.array([float(value({"v": v, "u": u})) for u in self.u])
         weight = np.exp(self.logp - self.logp.max())
-        edge = (np.abs(self.u[:, 0] + [0.5, 0.0]) > [7.3, 6.2]).any(axis=1)
+        edge = (np.abs(self.u[:, 0] + [0.5, 0.0]) > [8.4, 7.4]).any(axis=1)
         assert weight[edge].max() < 1e-8, "the grid holds the posterior"
         self.evidence = float(logsumexp(self.logp))
         self.weight = weight / weight.sum()

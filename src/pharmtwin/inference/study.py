@@ -15,13 +15,17 @@ from pharmtwin.core.whole_body import whole_body
 from pharmtwin.inference.data import subject_of
 from pharmtwin.inference.models.description import PopulationModel
 from pharmtwin.inference.population_fit.shifts import Shift
-from pharmtwin.inference.problem.problem import Component
+from pharmtwin.inference.problem.problem import Component, make_problem
 from pharmtwin.inference.problem.records import Subject
 from pharmtwin.inference.twin.whole_body import ACTIVITY, activity_components, whole_body_model
 
 Floats = NDArray[np.float64]
 #: random effect on what the activity multiplies
 EFFECT = "eta_f_CYP2D6"
+#: hypotheses become shifts where the samples explain more than this share of the effect's variance: the modes of the
+#: hypotheses lie share times the shift apart in the effect, (1 - share) times in what the samples see
+INFORMED = 0.5
+EXPLAINED_RTOL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class StudyData:
     ----------
     model : the whole body with the drug's priors. subjects : twins with samples for the fit, sorted by id.
     components : by twin, one hypothesis an activity of CYP2D6; each sets the twin's own body as well.
-    solved, shifts : the same hypotheses for ``population_fit.build``, see :func:`as_shifts`.
+    solved, shifts : the same hypotheses for ``population_fit.build``: shifts of the effect for twins whose samples tell
+        it well enough (:func:`as_shifts`, :func:`explained`).
     cut_weight : by twin, probability of the diplotypes that were cut, where there are any.
     """
 
@@ -50,14 +55,19 @@ class StudyData:
 
 
 def study_data(
-    priors: PopulationPriors, base: Mapping[str, Floats], events: pd.DataFrame, activity: pd.DataFrame, minimum: float
+    priors: PopulationPriors,
+    base: Mapping[str, Floats],
+    events: pd.DataFrame,
+    activity: pd.DataFrame,
+    minimum: float,
+    informed: float = INFORMED,
 ) -> StudyData:
     """All twins that have samples with use == fit.
 
     Parameters
     ----------
     base : parameter vectors of ``core.assembly`` by twin. events : canonical events sheet. activity : table ``priors``.
-    minimum : diplotype components of a smaller weight are cut.
+    minimum : diplotype components of a smaller weight are cut. informed : share from which hypotheses are shifts.
 
     Raises
     ------
@@ -76,12 +86,29 @@ def study_data(
         components[twin] = tuple(replace(c, values={**body, **c.values}) for c in own)
         if lost > 1e-12:
             cut[twin] = lost
-    split = {twin: as_shifts(own) for twin, own in components.items()}
-    return StudyData(
-        model, tuple(subject_of(model, events, t) for t in twins), components,
-        solved={twin: solved for twin, (solved, _) in split.items()},
-        shifts={twin: shifts for twin, (_, shifts) in split.items() if shifts}, cut_weight=cut,
-    )  # fmt: skip
+    subjects = tuple(subject_of(model, events, t) for t in twins)
+    solved, shifts = dict(components), {}
+    for twin, (reference, moves) in {t: as_shifts(own) for t, own in components.items()}.items():
+        subject = subjects[twins.index(twin)]
+        if moves and explained(model, subject, reference) > informed:
+            solved[twin], shifts[twin] = reference, moves
+    return StudyData(model, subjects, components, solved, shifts, cut)
+
+
+def explained(model: PopulationModel, subject: Subject, component: Sequence[Component]) -> float:
+    """Share of the variance of the effect on CYP2D6 that a twin's samples explain, by the information at the priors.
+
+    0: its posterior would be its prior, 1: the samples alone would tell it. It decides coordinates, not the posterior.
+    """
+    problem = make_problem(model, [subject], components={subject.id: component}, rtol=EXPLAINED_RTOL)
+    values = np.array([f.value for f in model.fixed])
+    like = problem.likelihood(
+        problem.rows(values, np.zeros((1, len(model.random)))), problem.sigma(), derivatives=True, information=True
+    )
+    assert like.information is not None
+    k = [r.name for r in model.random].index(EFFECT)
+    precision = np.linalg.inv(model.omega) + problem.by_case(like.information)[0]
+    return float(1.0 - np.linalg.inv(precision)[k, k] / model.omega[k, k])
 
 
 def as_shifts(own: Sequence[Component]) -> tuple[tuple[Component, ...], tuple[Shift, ...]]:
