@@ -20,10 +20,21 @@ SOLVER_CHECKS = [
 
 rule evaluate:
     input:
+        ancient(PATHS["twins"]),
         predictions=gathered("pbpk", "predictions.parquet"),
+        predictive_scores=gathered("pbpk", "predictive_scores.parquet"),
+        exceedance=gathered("pbpk", "exceedance.parquet"),
         published=PUBLISHED_TABLE,
+        genotype=gathered("twins", "genotype.parquet"),
+        body=gathered("twins", "body.parquet"),
+        fit=FIT_TABLES,
+        sobol=[f"{OUT}/sensitivity/sobol.tsv"] if SENSITIVITY else [],
+        checks=SOLVER_CHECKS,
     output:
         accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        metrics=f"{OUT}/evaluate/evaluation_metrics.tsv",
+        groups=f"{OUT}/evaluate/evaluation_groups.tsv",
+        validation=f"{OUT}/evaluate/validation.tsv",
         verdict=f"{OUT}/evaluate/verdict.txt",
     log:
         f"{LOG}/evaluate.log",
@@ -36,8 +47,10 @@ rule evaluate:
         mem_mb=1500,
         runtime=30,
     params:
+        rows=rows_digest_of_twins(),
         settings=settings_digest(config, "data_kind", "master_seed"),
         code=script_digest("evaluate"),
+        facts=facts_digest("evaluation_groups.tsv", "validation_tiers.tsv"),
     script:
         "../scripts/evaluate.py"
 
@@ -71,10 +84,17 @@ rule report:
         fit=FIT_TABLES,
         sensitivity=SENSITIVITY_TABLES,
         published=PUBLISHED_TABLE,
+        scores=gathered("pbpk", "predictive_scores.parquet"),
+        exceedance=gathered("pbpk", "exceedance.parquet"),
         accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        evaluation=[
+            f"{OUT}/evaluate/{t}.tsv"
+            for t in ("evaluation_metrics", "evaluation_groups", "validation")
+        ],
         verdict=f"{OUT}/evaluate/verdict.txt",
     output:
         index=f"{OUT}/report/index.html",
+        evaluation=f"{OUT}/report/evaluation.html",
         pages=directory(f"{OUT}/report/twins"),
     log:
         f"{LOG}/report.log",

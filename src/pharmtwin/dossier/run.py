@@ -23,7 +23,7 @@ from pharmtwin.provenance.manifest import input_entries
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
-from pharmtwin.report.stage import SENSITIVITY
+from pharmtwin.report.stage import EVALUATION, SENSITIVITY
 from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
@@ -92,7 +92,10 @@ def files_of(folder: Path) -> SimpleNamespace:
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
         sensitivity=named("sensitivity", SENSITIVITY),
         published=found("published/published.tsv"),
+        scores=by_bucket("pbpk", "predictive_scores.parquet"),
+        exceedance=by_bucket("pbpk", "exceedance.parquet"),
         accuracy=str(folder / "evaluate/accuracy.tsv"),
+        evaluation=named("evaluate", EVALUATION),
         verdict=str(folder / "evaluate/verdict.txt"),
     )
 

@@ -27,7 +27,7 @@ from pharmtwin.report.words import (
 
 MODEL_ORDER = ("population", "covariates", "twin", "drug_file", "fitted")
 INTERVALS = (
-    "Second line: 95 % interval; bootstrap over whole twins or studies (none with fewer than 5), Wilson for shares. "
+    "Second line: 95 % interval; bootstrap over whole twins or studies (none with fewer than 5; Wilson for 0 or 100 %). "
     "Fold figures: 1 is best."
 )
 SHARES = ("within_1.25", "within_2", "coverage_90")
@@ -215,8 +215,7 @@ def accuracy_section(inputs: ReportInputs) -> Section:
         Paragraph(
             "GMFE is the typical fold error, exp(mean |ln(predicted/observed)|); AFE the bias, exp(mean "
             "ln(predicted/observed)), above 1 where predictions are too high. Coverage should be near 90 %: lower "
-            "means intervals too narrow, higher too wide. Wilson intervals treat samples as independent, although "
-            "a twin may have several."
+            "means intervals too narrow, higher too wide."
         )
     ]
     for name in data_sets(accuracy):
