@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from evaluation_fixture import validation_of
 
 from pharmtwin.evaluation.accuracy import accuracy
 from pharmtwin.evaluation.verdict import verdict
@@ -435,4 +436,5 @@ def make_inputs(tables: dict[str, Any] | None = None, **changes: Any) -> ReportI
         **tables,
         **changes,
     }
+    values.setdefault("validation", validation_of(values))
     return ReportInputs.create(**values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,18 @@ from pharmtwin.evaluation.accuracy import STUDY_MODELS
 from pharmtwin.evaluation.tiers import DONE, Evidence, validation_table
 from pharmtwin.tables import conform
 
-NONE = pd.DataFrame()
-
 
 @dataclass(frozen=True)
 class Stages:
     """Tables by their schema of the stages that speak for themselves; empty: the stage did not run."""
 
-    solver_check: pd.DataFrame = NONE
-    fit_diagnostics: pd.DataFrame = NONE
-    fit_summary: pd.DataFrame = NONE
-    sobol: pd.DataFrame = NONE
-    predictions: pd.DataFrame = NONE
-    accuracy: pd.DataFrame = NONE
-    groups: pd.DataFrame = NONE
+    solver_check: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fit_diagnostics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fit_summary: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sobol: pd.DataFrame = field(default_factory=pd.DataFrame)
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
+    groups: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def _plural(n: int, word: str) -> str:

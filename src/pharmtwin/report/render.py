@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from pharmtwin.facts import resource_path
 from pharmtwin.report.blocks import Chart, Page
+from pharmtwin.report.evaluation import evaluation_page
 from pharmtwin.report.figures import AXIS, LAYOUT
 from pharmtwin.report.index import index_page
 from pharmtwin.report.inputs import ReportInputs
@@ -83,13 +84,16 @@ def render(page: Page, environment: Environment) -> str:
 
 
 def build_report(inputs: ReportInputs) -> dict[str, str]:
-    """Relative file name -> HTML text: ``index.html`` and ``twins/<twin>.html`` for every twin that gets a page.
+    """Relative file name -> HTML text: ``index.html``, ``evaluation.html``, and ``twins/<twin>.html`` of paged twins.
 
     Each page stands alone: no request leaves it (a content security policy in the page forbids any).
     Equal inputs give equal bytes. Raises ValueError where two twins would share a file name.
     """
     environment = templates()
-    pages = {"index.html": render(index_page(inputs), environment)}
+    pages = {
+        "index.html": render(index_page(inputs), environment),
+        "evaluation.html": render(evaluation_page(inputs), environment),
+    }
     for twin in inputs.paged_twins:
         name = f"twins/{page_name(twin)}"
         if name in pages:

@@ -18,6 +18,7 @@ from pharmtwin.report.answer import (
     paired_table,
 )
 from pharmtwin.report.blocks import Alert, Bullets, Paragraph, Section, Table
+from pharmtwin.report.evaluation import fit_section, groups_section, prediction_section
 from pharmtwin.report.exposure import exposure_section
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.limits import limits
@@ -130,8 +131,15 @@ def gain_alerts(accuracy: pd.DataFrame) -> list[Alert]:
 
 
 def evaluation_chapter(run: Run, section: Section) -> Chapter:
-    """Accuracy of the models side by side, and published profiles."""
+    """Accuracy of the models side by side, all figures of prediction and of fit apart, groups, published profiles."""
     blocks: list[Block] = [*gain_alerts(run.inputs.accuracy), Heading("Accuracy, models side by side"), *section.blocks]
+    parts = (
+        ("Prediction: all figures", prediction_section),
+        ("Groups of people", groups_section),
+        ("Goodness of fit: all figures", fit_section),
+    )
+    for title, part in parts:
+        blocks += [Heading(title), *part(run.inputs).blocks]
     blocks += [Heading("Published profiles"), *published_section(run.inputs).blocks]
     return Chapter("10", "Evaluation", tuple(blocks))
 
