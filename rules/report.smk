@@ -15,7 +15,9 @@ SOLVER_CHECKS = [
     *([f"{OUT}/published/solver_check.tsv"] if PUBLISHED else []),
     *gathered("pbpk", "solver_check.tsv"),
     f"{OUT}/pbpk/population/solver_check.tsv",
+    *(gathered("attributions", "solver_check.tsv") if ATTRIBUTIONS else []),
 ]
+ATTRIBUTED = gathered("attributions", "attributions.parquet") if ATTRIBUTIONS else []
 
 
 rule evaluate:
@@ -92,6 +94,7 @@ rule report:
             for t in ("evaluation_metrics", "evaluation_groups", "validation")
         ],
         verdict=f"{OUT}/evaluate/verdict.txt",
+        attributions=ATTRIBUTED,
     output:
         index=f"{OUT}/report/index.html",
         evaluation=f"{OUT}/report/evaluation.html",

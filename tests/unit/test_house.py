@@ -33,6 +33,7 @@ ALLOWED = {
     # whom the analysis is about may be a system of drugs; its uncertain inputs are declared beside those of qualify
     "sensitivity": {"core", "drugs", "engine", "model", "uncertainty"} | LOWER,
     "uncertainty": {"core", "drugs"} | LOWER,
+    "attribution": {"core", "model", "engine"} | LOWER,
     "core": {"model", "engine"} | LOWER,
     "ddi": {"core", "drugs"} | LOWER,
     "drugs": {"core", "model", "engine"} | LOWER,

@@ -126,18 +126,18 @@ def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Pl
         file, row = places.get(key, ("config", 0))
         return {"file": file, "row": row, "column": key}
 
-    scenario = setting(config, "sensitivity.scenario", "")
     scenarios = tables.sheets.get("scenarios")
     names = [r.text("scenario") for r in tables.records.get("scenarios", []) if r.text("scenario")]
-    wanted = setting(config, "sensitivity.enabled", False) and scenario and scenarios is not None
-    if wanted and scenarios is not None and "scenario" in scenarios.columns and scenario not in names:
-        what, why = "the scenarios sheet has no such scenario", "this regimen is analysed"
-        fix = f"write one of: {', '.join(names) or 'none'}"
-        findings.append(
-            Finding.create(
-                "config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key="sensitivity.scenario")
+    asked = {"attributions.scenario": "exposure under this regimen is attributed to its causes"}
+    if setting(config, "sensitivity.enabled", False):
+        asked["sensitivity.scenario"] = "this regimen is analysed"
+    for key, why in asked.items():
+        scenario = setting(config, key, "")
+        if scenario and scenarios is not None and "scenario" in scenarios.columns and scenario not in names:
+            what, fix = "the scenarios sheet has no such scenario", f"write one of: {', '.join(names) or 'none'}"
+            findings.append(
+                Finding.create("config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key=key))
             )
-        )
     twin, twins = setting(config, "sensitivity.twin", ""), tables.records.get("twins", [])
     if setting(config, "sensitivity.enabled", False) and twin and twin not in [r.text("twin_id") for r in twins]:
         what, why = "the twins sheet has no such twin", "the sensitivity analysis is about this twin"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pharmtwin.report.answer import MODEL_ORDER
+from pharmtwin.report.attributions import cohort_section
 from pharmtwin.report.blocks import Alert, Block, Page, Paragraph, Section, Table, Tile, Tiles
 from pharmtwin.report.evaluation_charts import event_chart, group_chart, pit_chart
 from pharmtwin.report.evaluation_tables import gap_words, group_rows, label, metric_table, tier_table
@@ -154,6 +155,7 @@ def evaluation_page(inputs: ReportInputs) -> Page:
             groups_section(inputs),
             fit_section(inputs),
             published_section(inputs),
+            cohort_section(inputs),
             validation_section(inputs),
         ),
         home="index.html",

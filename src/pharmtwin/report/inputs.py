@@ -87,6 +87,7 @@ class ReportInputs:
     exceedance: pd.DataFrame = field(default_factory=lambda: _empty("exceedance"))
     evaluation_metrics: pd.DataFrame = field(default_factory=lambda: _empty("evaluation_metrics"))
     evaluation_groups: pd.DataFrame = field(default_factory=lambda: _empty("evaluation_groups"))
+    attributions: pd.DataFrame = field(default_factory=lambda: _empty("attributions"))
     validation: pd.DataFrame = field(default_factory=lambda: _empty("validation"))
     covariates: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"twin_id": []}))
     scenarios: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"scenario": []}))

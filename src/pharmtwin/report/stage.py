@@ -111,6 +111,7 @@ def gather(
         accuracy=read_table("accuracy", Path(files.accuracy)),
         predictive_scores=read_tables("predictive_scores", [Path(p) for p in files.scores]),
         exceedance=read_tables("exceedance", [Path(p) for p in files.exceedance]),
+        attributions=read_tables("attributions", [Path(p) for p in files.attributions]),
         **{name: _some(name, evaluation.get(name, [])) for name in EVALUATION},
         covariates=twins.drop(columns=["row"], errors="ignore"),
         scenarios=scenarios.drop(columns=["row"], errors="ignore"),

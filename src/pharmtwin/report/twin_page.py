@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pharmtwin.report.answer import MODEL_ORDER
+from pharmtwin.report.attributions import attribution_section
 from pharmtwin.report.blocks import Alert, Block, Cell, Chart, Page, Panel, Paragraph, Section, Table
 from pharmtwin.report.checks import FAILED, cases, exposure_cell, place, samples_failed
 from pharmtwin.report.figures import STYLE, axis, points
@@ -233,6 +234,7 @@ def twin_page(inputs: ReportInputs, twin: str) -> Page:
         genome_section(inputs, twin, genes),
         *seen,
         _exposure(inputs, twin),
+        *((attribution_section(inputs, twin),) if len(inputs.attributions) else ()),
     )
     return Page(
         title=f"Twin {twin}, {inputs.study}",

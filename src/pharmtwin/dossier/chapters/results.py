@@ -17,6 +17,7 @@ from pharmtwin.report.answer import (
     data_sets,
     paired_table,
 )
+from pharmtwin.report.attributions import cohort_section
 from pharmtwin.report.blocks import Alert, Bullets, Paragraph, Section, Table
 from pharmtwin.report.evaluation import fit_section, groups_section, prediction_section
 from pharmtwin.report.exposure import exposure_section
@@ -145,9 +146,10 @@ def evaluation_chapter(run: Run, section: Section) -> Chapter:
 
 
 def application_chapter(run: Run, about: About) -> Chapter:
-    """Exposure in the simulated scenarios."""
-    blocks = (authored(about, "application"), *exposure_section(run.inputs).blocks)
-    return Chapter("11", "Application", blocks)
+    """Exposure in the simulated scenarios, and what makes it differ between people."""
+    causes = cohort_section(run.inputs)
+    blocks = (authored(about, "application"), *exposure_section(run.inputs).blocks, Heading(causes.title))
+    return Chapter("11", "Application", (*blocks, *causes.blocks))
 
 
 def discussion_chapter(run: Run, about: About) -> Chapter:
