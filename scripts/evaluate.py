@@ -1,4 +1,4 @@
-"""How well every model predicts, by groups of people too, the sentences that name the winner, and what was validated."""
+"""How well every model predicts and for whom, the sentences that name the winner, and what was validated."""
 
 from pathlib import Path
 

@@ -143,8 +143,8 @@ def test_a_childs_age_and_size_are_one_cause() -> None:
 
 
 def test_what_cannot_be_taken_apart_is_one_cause(drug: str) -> None:
-    """A pregnancy in a man is no person: it goes with sex and age, and the table says why; a stage of kidney disease can
-    be told from its markers."""
+    """A pregnancy in a man is no person: it goes with sex and age, and the table says why; a stage of kidney disease
+    can be told from its markers."""
     woman = person("w", sex="F", age_y=30.0, weight_kg=75.0, height_cm=165.0, conditions="pregnancy:30wk")
     ill = person("k", weight_kg=90.0, creatinine_mg_dl=4.0, conditions="ckd:G4")
     priors = [r for name in "wk" for r in activities(name, ("AS=2", 1.0, 1.0))]
@@ -168,9 +168,13 @@ def test_a_failed_combination_fails_the_metrics_by_name(drug: str) -> None:
 
 def test_an_exposure_that_is_not_above_zero_has_values_and_no_factor(drug: str) -> None:
     """Without a dose every exposure is 0: the differences are 0, and no factor can be told."""
-    given = inputs(drug, [person("a")], activities("a", ("AS=1", 0.3, 1.0)), scenario=Scenario("none", 0.0, 24.0, 1, "oral"))
+    given = inputs(
+        drug, [person("a")], activities("a", ("AS=1", 0.3, 1.0)), scenario=Scenario("none", 0.0, 24.0, 1, "oral")
+    )
     table = attribute(given, ["a"])["attributions"]
-    assert (table["value"] == 0).all() and table["factor"].isna().all() and table["note"].str.contains("no factor").all()
+    assert (
+        (table["value"] == 0).all() and table["factor"].isna().all() and table["note"].str.contains("no factor").all()
+    )
 
 
 def test_report_shows_bars_table_and_cohort(drug: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from pharmtwin.dossier.blocks import Cover
-from pharmtwin.dossier.layout import FigureItem, HeadingItem, Item, ListItem, TableItem, TextItem
+from pharmtwin.dossier.layout import FigureItem, HeadingItem, Item, TableItem, TextItem
 from pharmtwin.dossier.pdf import cover_values
-from pharmtwin.report.blocks import Cell
+from pharmtwin.report.blocks import Bullets, Cell
 
 TWIPS = 9639  # text width of A4 with margins of 2 cm
 COLOURS = {"bad": "B3261E", "warn": "9A5B00", "good": "1B6E3C", "note": "0072B2"}
@@ -258,7 +258,7 @@ def write_word(path: Path, cover: Cover, items: Sequence[Item], mark: str, foote
             writer.figure(item)
         elif isinstance(item, TextItem):
             writer.text(item)
-        elif isinstance(item, ListItem):
+        elif isinstance(item, Bullets):
             for one in item.items:
                 writer.paragraph(_run(one), "ListBullet")
         else:

@@ -152,7 +152,8 @@ def accuracy(
     0 have no fold error and are left out; ``n`` counts what remains. ``n_missing`` counts the pairs that another
     model of the data set predicts and this one (or, in a ratio, the one beside it) does not, because every solve
     of the twin failed or it has no fit of its own; a twin that no model predicts has no pairs here. Intervals:
-    bootstrap over twins (study data) or studies (published data), none with fewer than 5; Wilson where a share is 0 or 1.
+    bootstrap over twins (study data) or studies (published data), none with fewer than 5; Wilson where a share is 0
+    or 1.
     """
     rows: list[dict[str, object]] = []
     if predictions is not None and len(predictions):

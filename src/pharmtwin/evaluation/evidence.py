@@ -40,6 +40,8 @@ def computed(stages: Stages) -> Iterator[Evidence]:
     diagnostics = stages.fit_diagnostics
     if len(diagnostics):
         said = f"{int(diagnostics['passed'].sum())} of {len(diagnostics)} diagnostics passed"
+        missed = diagnostics.loc[~diagnostics["passed"].astype(bool), "check"].astype(str)
+        said += f"; NOT passed: {', '.join(missed)}" if len(missed) else ""
         yield Evidence("sampler", said, "fit/diagnostics.tsv")
     if len(stages.fit_summary):
         said = f"prior beside posterior of {_plural(len(stages.fit_summary), 'parameter')}"

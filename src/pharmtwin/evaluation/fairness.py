@@ -63,8 +63,9 @@ def by_group(
 
     ``table`` as for ``figures``, with columns of ``axes`` (default genotype, ancestry, age_y, egfr). ``gap``: value
     less that of the others, or divided by it for figures that are folds (``gap_kind``). Subjects of both are drawn;
-    where a share is 0 or 1 the gap has Newcombe's interval; fewer than 5 subjects on a side: none. ``flag`` names groups of fewer than ``small`` subjects,
-    and gaps whose interval leaves out no difference (there are many gaps: some do by chance).
+    where a share is 0 or 1 the gap has Newcombe's interval; with fewer than 5 subjects on a side there is none.
+    ``flag`` names groups of fewer than ``small`` subjects, and gaps whose interval leaves out no difference (there are
+    many gaps: some do by chance).
     """
     rows = []
     for axis, group in groups_of(table, axes).items():

@@ -106,7 +106,7 @@ def metric_table(given: Given) -> pd.DataFrame:
 
 
 def group_table(given: Given) -> pd.DataFrame:
-    """Table ``evaluation_groups``: figures by genotype, ancestry, age and renal function, with gaps; study data only."""
+    """Table ``evaluation_groups``: figures by genotype, ancestry, age and renal function, with gaps."""
     chosen = tuple(_in_unit(f, CONCENTRATION) for f in VALUES if f.name in IN_GROUPS)
     unit = {f.name: f.unit for f in chosen}
     frames = []
@@ -119,8 +119,8 @@ def group_table(given: Given) -> pd.DataFrame:
             if mine.empty:
                 continue
             found = by_group(columns_of(mine), given.seed, data.name, chosen)
-            head = {"data_set": data.name, "data_kind": data.kind, "seen_by_fit": data.seen, "model": model}
-            frames.append(found.assign(**head, unit=found["metric"].map(unit)))
+            found = found.assign(data_set=data.name, data_kind=data.kind, seen_by_fit=data.seen, model=model)
+            frames.append(found.assign(unit=found["metric"].map(unit)))
     names = schema("evaluation_groups").names
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
     return conform("evaluation_groups", table[names])

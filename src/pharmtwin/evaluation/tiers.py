@@ -50,8 +50,8 @@ def activities() -> pd.DataFrame:
 def validation_table(stated: Iterable[Evidence | NotDone] = ()) -> pd.DataFrame:
     """One row an activity and piece of evidence: tier, activity, question, factor, status, result, where, why_not.
 
-    What nothing is stated of is not done, for the reason that the list of activities gives. Raises ValueError on an unknown
-    activity, or one that is stated both done and not done.
+    What nothing is stated of is not done, for the reason that the list of activities gives. Raises ValueError on an
+    unknown activity, or one that is stated both done and not done.
     """
     known = activities()
     names = list(known["activity"])

@@ -17,8 +17,9 @@ def score_rows(twin_id: str, model: str, samples: pd.DataFrame, drawn: Floats) -
     """Rows of table ``predictive_scores``: ``samples`` (time_h, dv_ng_ml), ``drawn`` (n_draws, n_samples) in ng/mL."""
     observed = samples["dv_ng_ml"].to_numpy(float)
     distance, below = crps(drawn.T, observed), pit(drawn.T, observed)
+    head: dict[str, object] = {"twin_id": twin_id, "model": model, "n_draws": len(drawn)}
     return [
-        {"twin_id": twin_id, "model": model, "time_h": float(t), "crps": float(c), "pit": float(p), "n_draws": len(drawn)}
+        {**head, "time_h": float(t), "crps": float(c), "pit": float(p)}
         for t, c, p in zip(samples["time_h"], distance, below, strict=True)
     ]  # fmt: skip
 

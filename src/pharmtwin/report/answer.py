@@ -27,7 +27,7 @@ from pharmtwin.report.words import (
 
 MODEL_ORDER = ("population", "covariates", "twin", "drug_file", "fitted")
 INTERVALS = (
-    "Second line: 95 % interval; bootstrap over whole twins or studies (none with fewer than 5; Wilson for 0 or 100 %). "
+    "Second line: 95 % interval; bootstrap over whole twins or studies, none with fewer than 5; Wilson for 0 or 100 %. "
     "Fold figures: 1 is best."
 )
 SHARES = ("within_1.25", "within_2", "coverage_90")

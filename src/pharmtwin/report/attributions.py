@@ -76,7 +76,7 @@ def _table(mine: pd.DataFrame, scenario: str) -> Table:
 def _sentence(part: pd.DataFrame) -> str:
     """Exposure of both, and the strongest cause."""
     first = part.iloc[0]
-    top = part.loc[part["value"].abs().idxmax()]
+    top = part.iloc[int(part["value"].abs().to_numpy().argmax())]
     return (
         f"{first['metric']} {number(first['total'])} {first['unit']} at the twin's typical parameters, "
         f"{number(first['base'])} of the reference person. The strongest cause is {top['cause']} "
@@ -100,7 +100,8 @@ def attribution_blocks(inputs: ReportInputs, twin: str) -> tuple[Block, ...]:
         panels = tuple(_panel(rows) for _, rows in part.groupby("metric", sort=True))
         largest = int(part.groupby("metric").size().max())
         blocks.append(Paragraph(_sentence(part[part["metric"] == part["metric"].iloc[0]])))
-        runs = f"{'All ' if (part['method'] == 'exact').all() else ''}{plural(int(part['n_runs'].max()), 'combination')}"
+        every = "All " if (part["method"] == "exact").all() else ""
+        runs = f"{every}{plural(int(part['n_runs'].max()), 'combination')}"
         alt = f"Shapley values of {plural(largest, 'cause')} for {plural(len(panels), 'exposure metric')} of {twin}."
         blocks.append(
             Chart(f"attribution-{scenario}", f"{TITLE}: {scenario}", alt, panels, _table(all_rows, str(scenario)),
@@ -116,16 +117,17 @@ def attribution_section(inputs: ReportInputs, twin: str) -> Section:
 
 def cohort_section(inputs: ReportInputs) -> Section:
     """Over the twins: how much each cause matters, as the geometric mean of the factor's size."""
-    good = inputs.attributions[inputs.attributions["method"] != "failed"]
+    good = inputs.attributions[inputs.attributions["factor"].notna()]
     if good.empty:
         return Section("causes", TITLE, (Paragraph("No exposure was attributed to its causes.", "missing"),))
     rows = []
     for (metric, cause), part in good.groupby(["metric", "cause"], sort=True):
-        logs = np.log(part["factor"].to_numpy(float))
-        rows.append((metric, cause, len(part), float(np.exp(np.abs(logs).mean())), part["factor"].min(), part["factor"].max()))
+        factor = part["factor"].to_numpy(float)
+        size = float(np.exp(np.abs(np.log(factor)).mean()))
+        rows.append((metric, cause, len(part), size, factor.min(), factor.max()))
     rows.sort(key=lambda r: (r[0], -r[3], r[1]))
     cells = [[m, c, count(n), number(size), number(lo), number(hi)] for m, c, n, size, lo, hi in rows]
     header = ["Metric", "Cause", "Twins", "Typical size (fold)", "Least factor", "Largest factor"]
-    note = "Typical size: exp(mean |ln factor|); 1 is no effect. Twins whose cause is that of the reference person do not count."
+    note = "Typical size: exp(mean |ln factor|), 1 is no effect; over the twins that differ from the reference person."
     table = Table.create("Causes over the twins", header, cells, text=(0, 1), note=note)
     return Section("causes", TITLE, (Paragraph(EXPLAINED), table))

@@ -104,9 +104,10 @@ def groups_section(inputs: ReportInputs) -> Section:
     found = flagged(groups)
     if found:
         more = f"; and {count(len(found) - NAMED)} more" if len(found) > NAMED else ""
-        blocks.append(Alert("warn", f"{plural(len(found), 'gap')} between groups", "; ".join(found[:NAMED]) + more + "."))
+        said = "; ".join(found[:NAMED]) + more + "."
+        blocks.append(Alert("warn", f"{plural(len(found), 'gap')} between groups", said))
     else:
-        blocks.append(Paragraph("No gap's 95 % interval leaves out “no difference”; small groups show little.", "small"))
+        blocks.append(Paragraph("No gap's 95 % interval leaves out no difference; small groups show little.", "small"))
     blocks += [group_chart(unseen, STUDY), group_rows(unseen)]
     return Section("groups", "Groups of people", tuple(blocks))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -78,7 +80,7 @@ def pit_chart(scores: pd.DataFrame, order: tuple[str, ...], data_set: str) -> Ch
                   "yaxis": axis("Observations", rangemode="tozero"), "bargap": 0.02}  # fmt: skip
         panels.append(Panel(short_model(m), (bar, level), layout))
         rows.append([short_model(m), count(len(values)), *(count(n) for n in found)])
-    header = ["Model", "n", *(f"{lo:.1f} to {hi:.1f}" for lo, hi in zip(edges, edges[1:]))]
+    header = ["Model", "n", *(f"{lo:.1f} to {hi:.1f}" for lo, hi in pairwise(edges))]
     text = "Piled up in the middle: predicted too uncertain. At both ends: too certain. At one end: biased."
     alt = f"Histograms of the probability integral transform of {plural(len(panels), 'model')}: {data_set}."
     table = Table.create("Probability integral transform", header, rows, folded=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pharmtwin.facts import fact_table
 from pharmtwin.report.blocks import Cell, Table
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import NONE, count, interval, number, percent, plural, short_model
@@ -37,8 +38,8 @@ LABELS = {
 }
 #: value of a perfect prediction
 PERFECT = {
-    "GMFE": "1", "AFE": "1", "NMSE": "0", "CCC": "1", "CCC_of_change": "1", "mean_error": "0", "RMSE": "0", "MPE": "0 %",
-    "relative_RMSE": "0 %", "calibration_slope": "1", "calibration_intercept": "0", "calibration_in_the_large": "0",
+    "GMFE": "1", "AFE": "1", "NMSE": "0", "CCC": "1", "CCC_of_change": "1", "mean_error": "0", "RMSE": "0",
+    "MPE": "0 %", "relative_RMSE": "0 %", "calibration_slope": "1", "calibration_intercept": "0", "calibration_in_the_large": "0",
     "coverage": "90 %", "width": "narrow", "CRPS": "0", "Brier": "0", "C_statistic": "1",
 }  # fmt: skip
 SHARES = ("within_1.25_fold", "within_1.5_fold", "within_2_fold", "F20", "F30", "coverage")
@@ -119,7 +120,9 @@ def group_rows(part: pd.DataFrame) -> Table:
 def tier_table(validation: pd.DataFrame, tier: str) -> Table:
     """Activities of one tier: done with its evidence, or not done with the reason."""
     rows = []
-    for r in records(validation[validation["tier"] == tier]):
+    place = {str(a): k for k, a in enumerate(fact_table("validation_tiers.tsv")["activity"])}
+    mine = validation[validation["tier"] == tier].sort_values("activity", key=lambda a: a.map(place), kind="stable")
+    for r in records(mine):
         done = r.status == "done"
         said = r.result if done else r.why_not
         where = "" if pd.isna(r.where) else str(r.where)
