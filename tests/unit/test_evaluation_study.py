@@ -96,7 +96,8 @@ def test_change_is_from_the_sample_before_of_the_same_twin_and_model() -> None:
 
 def test_genotype_groups_are_the_most_probable_phenotype() -> None:
     rows = [("a", "CYP2D6", "*1/*4", 0.4, "IM"), ("a", "CYP2D6", "*1/*1", 0.3, "NM"),
-            ("a", "CYP2D6", "*1/*2", 0.3, "NM"), ("a", "CYP2C9", "*1/*1", 1.0, "NM"), ("b", "CYP2D6", "*4/*4", 1.0, "PM")]  # fmt: skip
+            ("a", "CYP2D6", "*1/*2", 0.3, "NM"), ("a", "CYP2C9", "*1/*1", 1.0, "NM"),
+            ("b", "CYP2D6", "*4/*4", 1.0, "PM")]  # fmt: skip
     genotype = pd.DataFrame(rows, columns=["twin_id", "gene", "diplotype", "probability", "phenotype"])
     assert phenotypes(genotype, "CYP2D6").to_dict() == {"a": "NM", "b": "PM"}
     body = pd.DataFrame({"twin_id": ["a"], "quantity": ["eGFR"], "value": [80.0]})

@@ -156,7 +156,7 @@ class Mixed:
         return np.array(rows), np.array(run, dtype=np.int64), np.array(weight)
 
     def __call__(self, masks: Masks) -> Floats:
-        """Metrics (means over the genotype's activities), then their logarithms, (n, 2 n_metrics); NaN where one fails."""
+        """Metrics (means over the genotype's activities), then their logarithms, (n, 2 n_metrics); NaN if one fails."""
         model, times = whole_body(), self.scenario.times()
         P, run, weight = self.parameters(masks)
         batch = pack(model, P, [self.scenario.doses()] * len(P), [times] * len(P))

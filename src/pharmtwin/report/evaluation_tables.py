@@ -39,8 +39,9 @@ LABELS = {
 #: value of a perfect prediction
 PERFECT = {
     "GMFE": "1", "AFE": "1", "NMSE": "0", "CCC": "1", "CCC_of_change": "1", "mean_error": "0", "RMSE": "0",
-    "MPE": "0 %", "relative_RMSE": "0 %", "calibration_slope": "1", "calibration_intercept": "0", "calibration_in_the_large": "0",
-    "coverage": "90 %", "width": "narrow", "CRPS": "0", "Brier": "0", "C_statistic": "1",
+    "MPE": "0 %", "relative_RMSE": "0 %", "calibration_slope": "1", "calibration_intercept": "0",
+    "calibration_in_the_large": "0", "coverage": "90 %", "width": "narrow", "CRPS": "0", "Brier": "0",
+    "C_statistic": "1",
 }  # fmt: skip
 SHARES = ("within_1.25_fold", "within_1.5_fold", "within_2_fold", "F20", "F30", "coverage")
 INTERVALS = "Second line: 95 % interval, bootstrap over whole twins or studies; Wilson where a share is 0 or 100 %."
