@@ -12,7 +12,7 @@ from pharmtwin.core.exposure import scenarios_of
 from pharmtwin.tables import read_table, write_table
 from pharmtwin.workflow.given import in_bucket, study
 from pharmtwin.workflow.job import start
-from pharmtwin.workflow.subject import reference_activity
+from pharmtwin.workflow.reference import reference_activity
 
 log = start(snakemake)
 config, files, option = snakemake.config, snakemake.input, snakemake.config["attributions"]
