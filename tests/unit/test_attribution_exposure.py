@@ -24,6 +24,7 @@ from pharmtwin.engine.run import pack, simulate
 from pharmtwin.report.attributions import attribution_blocks, cohort_section
 from pharmtwin.report.blocks import Chart, Paragraph, Table
 from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.tables import read_table, write_table
 
 SCENARIO = Scenario("single", 20.0, 24.0, 1, "oral")
 SOLVER = Solver("cvode", 1e-7, 0.01, 1e-3, 5)
@@ -175,6 +176,13 @@ def test_an_exposure_that_is_not_above_zero_has_values_and_no_factor(drug: str) 
     assert (
         (table["value"] == 0).all() and table["factor"].isna().all() and table["note"].str.contains("no factor").all()
     )
+
+
+def test_a_bucket_without_fitted_twins_gives_tables_without_rows(drug: str, tmp_path: Path) -> None:
+    found = attribute(inputs(drug, [person("a")], activities("a", ("AS=1", 0.3, 1.0))), [])
+    for name, table in found.items():
+        write_table(name, table, tmp_path / f"{name}.parquet")
+        assert read_table(name, tmp_path / f"{name}.parquet").empty
 
 
 def test_report_shows_bars_table_and_cohort(drug: str) -> None:
