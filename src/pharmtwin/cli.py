@@ -34,6 +34,7 @@ def genome(arguments: argparse.Namespace) -> int:
     from pharmtwin.genome.reading.vcf import VcfError
     from pharmtwin.genome.release import definition_version
     from pharmtwin.intake.config import load_config
+    from pharmtwin.tables.spreadsheet import tsv
 
     genes = arguments.genes or list(GENES)
     unknown = [g for g in genes if g not in GENES]
@@ -60,7 +61,7 @@ def genome(arguments: argparse.Namespace) -> int:
     if has_errors(findings):
         return 1
     text = f"# definitions: {definition_version()}; for research use only\n"
-    text += table.to_csv(sep="\t", index=False, lineterminator="\n")
+    text += tsv(table)
     if arguments.out:
         Path(arguments.out).write_text(text, encoding="utf-8")
     else:

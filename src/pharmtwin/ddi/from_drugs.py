@@ -37,7 +37,10 @@ class Inputs:
 
 def is_file(name: str) -> bool:
     """True if there is a drug file of this name or path."""
-    return drug_file(name).is_file()
+    try:
+        return drug_file(name).is_file()
+    except FileNotFoundError:  # a name that leads into another folder
+        return False
 
 
 def of_table(name: str, known: list[str]) -> str:

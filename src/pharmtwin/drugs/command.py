@@ -77,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def check(name: str) -> int:
     """Print the findings of one file, then what the model makes of it; 1 on errors."""
-    path = drug_file(name)
+    try:
+        path = drug_file(name)
+    except FileNotFoundError as error:  # a name that leads into another folder
+        print(error, file=sys.stderr)
+        return 1
     if not path.is_file():
         print(not_there(path), file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from pharmtwin.core.binding import PARTNERS
+from pharmtwin.core.drug import plain_name
 from pharmtwin.core.partition import KINDS, METHODS
 from pharmtwin.drugs import fields as f
 from pharmtwin.drugs.consistency import inconsistencies
@@ -48,7 +49,7 @@ class DrugFileError(ValueError):
 
 def drug_file(name: str, base: FilePath = FilePath(".")) -> FilePath:
     """Path of a drug file: a path ending in .yaml, or a name in ``resources/drugs``."""
-    return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{name}.yaml"
+    return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{plain_name(name)}.yaml"
 
 
 def not_there(path: FilePath) -> str:

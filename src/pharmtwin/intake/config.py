@@ -20,6 +20,7 @@ from jsonschema.exceptions import ValidationError
 from pharmtwin import facts
 from pharmtwin.findings import Finding
 from pharmtwin.intake.columns import SCHEMAS
+from pharmtwin.untrusted import compose_yaml, construct
 
 DEFAULT_CONFIG = SCHEMAS.parent / "config.yaml"
 TYPES = {
@@ -76,13 +77,13 @@ def read_config(path: str, base: Path = Path(".")) -> tuple[dict[str, Any] | Non
 
     try:
         text = (base / path).read_text(encoding="utf-8-sig")
-        content = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader, node = compose_yaml(text)
+        content = None if node is None else construct(loader, node)
     except FileNotFoundError:
         return broken("config.file_missing", "the configuration file does not exist", "correct the path")
     except (OSError, UnicodeDecodeError) as error:
         return broken("config.file_missing", f"cannot be read ({type(error).__name__})", "save it as UTF-8 text")
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         fix = "correct the line: 'key: value', indented by blanks (never tabs), one level two blanks"

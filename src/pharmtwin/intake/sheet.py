@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import MISSING
+from pharmtwin.untrusted import read_bytes
 
 WHY_FORM = "a sheet must be read the same way everywhere"
 SAVE_AS = "save it as tab-separated text (TSV) in UTF-8"
@@ -161,9 +162,9 @@ def read_sheet(path: str, base: Path = Path(".")) -> tuple[Sheet | None, list[Fi
         fix = "correct the path in the config (paths are relative to the working directory)"
         return None, [Finding.create("sheet.file_missing", path, what, why, fix)]
     try:
-        raw = file.read_bytes()
+        raw = read_bytes(file)
     except OSError as error:
-        what = f"cannot be read ({error.strerror})"
+        what = f"cannot be read ({error.strerror or error})"
         return None, [
             Finding.create("sheet.file_missing", path, what, "the study needs it", "allow reading of the file")
         ]

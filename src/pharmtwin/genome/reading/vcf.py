@@ -7,6 +7,7 @@ vcf_alleles says what an allele means, vcf_sites keeps the states of the positio
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,7 @@ def _callable(path: Path | None, build: str, problems: Problems) -> Intervals:
     except BedError as error:
         problems.add("vcf.callable", value=f"{Path(path).name}: {error}")
         return {}
-    except (OSError, UnicodeDecodeError, EOFError):
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error):
         problems.add("vcf.callable", value=f"{Path(path).name}: cannot be read")
         return {}
     if builds - {build}:
