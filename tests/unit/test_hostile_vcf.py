@@ -67,7 +67,7 @@ def bgzip(folder: Path, records: list[str], *, index: bool = False) -> Path:
 def bomb(folder: Path) -> Path:
     """Tens of KiB that unpack to a line of 40 MiB."""
     path = folder / "a.vcf.gz"
-    with gzip.open(path, "wb", compresslevel=1) as handle:
+    with gzip.open(path, "wb", compresslevel=9) as handle:
         handle.write(text([STAR2]).encode())
         for _ in range(40):
             handle.write(bytes(2**20))
