@@ -148,6 +148,8 @@ OWN = {
                 "the dossier of a finished run: HTML, DOCX, PDF and an electronic package"),
     "verify": ("provenance.command", "main",
                "a run against its manifest, against a second run, or against a fresh one (--rerun)"),
+    "pseudonyms": ("intake.pseudonyms_command", "main",
+                   "who is who in a study that ran under pseudonyms (privacy.pseudonyms)"),
     "import-nonmem": ("inference.nonmem.importing.command", "main",
                       "a NONMEM control stream as a population model file, and what was not understood"),
     "import-petab": ("inference.petab.command", "main",

@@ -286,8 +286,14 @@ def population_draws(path: Path) -> object:
     return read_population(str(path), _model()[0], 100)
 
 
-@target("nonmem_stream", ".mod", needs="pharmpy", errors=_model_error, seconds=60,
-        words=("$PROBLEM", "$INPUT", "$PK", "$DES", "$ERROR", "$THETA", "$OMEGA BLOCK(2)", "ADVAN2", "DADT(1)", "EXP("))
+@target(
+    "nonmem_stream",
+    ".mod",
+    needs="pharmpy",
+    errors=_model_error,
+    seconds=60,
+    words=("$PROBLEM", "$INPUT", "$PK", "$DES", "$ERROR", "$THETA", "$OMEGA BLOCK(2)", "ADVAN2", "DADT(1)", "EXP("),
+)
 def nonmem_stream(path: Path) -> object:
     from pharmtwin.inference.nonmem.importing.command import imported
 
@@ -303,22 +309,30 @@ def _exchange_error() -> tuple[type[BaseException], ...]:
     return (ExchangeError,)
 
 
-@target("sbml", ".xml", errors=_exchange_error,
-        words=("<sbml", "<species ", "<apply>", "<ci>", "<cn>", "<math", "<reaction", "<event", "</", "/>", "<!ENTITY"))
+@target(
+    "sbml",
+    ".xml",
+    errors=_exchange_error,
+    words=("<sbml", "<species ", "<apply>", "<ci>", "<cn>", "<math", "<reaction", "<event", "</", "/>", "<!ENTITY"),
+)
 def sbml(path: Path) -> object:
     from pharmtwin.exchange.sbml_import import from_sbml
 
     return from_sbml(path)
 
 
-@target("formula", ".txt", errors=_exchange_error, words=("+", "**", "^", "(", ")", "exp", "piecewise(", "9", "e", ",", "<"))
+@target(
+    "formula", ".txt", errors=_exchange_error, words=("+", "**", "^", "(", ")", "exp", "piecewise(", "9", "e", ",", "<")
+)
 def formula(path: Path) -> object:
     from pharmtwin.exchange.sbml_math import read_formula
 
     return read_formula(text_of(path), lambda name: name, "here")
 
 
-@target("expression", ".txt", words=("+", "**", "(", ")", "exp(", "min(", "9", "e", ",", "<", " if ", "else", "lambda:"))
+@target(
+    "expression", ".txt", words=("+", "**", "(", ")", "exp(", "min(", "9", "e", ",", "<", " if ", "else", "lambda:")
+)
 def expression(path: Path) -> object:
     from pharmtwin.model.description import Definition, Flux, ModelError, Module, Parameter, State, compose
 

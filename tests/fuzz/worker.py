@@ -52,7 +52,8 @@ def main(name: str, seconds: int, folder: Path) -> None:
             f"-max_total_time={seconds}", f"-timeout={3 * target.seconds}", f"-rss_limit_mb={MEMORY_MB}",
             f"-dict={words}", f"-artifact_prefix={folder}/", "-max_len=20000", "-print_final_stats=1", "-verbosity=0",
         ]  # fmt: skip
-        atheris.Setup([sys.argv[0], *options, str(own), str(CORPUS / name)], once)
+        shared = [str(CORPUS / name)] if (CORPUS / name).is_dir() else []
+        atheris.Setup([sys.argv[0], *options, str(own), *shared], once)
         atheris.Fuzz()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pharmtwin.files import write_text
+from pharmtwin.findings import Finding
 from pharmtwin.intake.config import named_files, setting
 from pharmtwin.workflow.code import code_digest
 
@@ -35,6 +36,18 @@ def _stamp(config: Mapping[str, Any], base: Path) -> str:
     return digest.hexdigest()
 
 
+def _without_ids(findings: list[Finding], config: Mapping[str, Any], base: Path) -> list[Finding]:
+    """Findings as they may be printed and kept: with pseudonyms, where the study asks for them and has a key."""
+    from pharmtwin.intake.pseudonyms import PseudonymError, masked_findings, pseudonyms_of
+    from pharmtwin.intake.study import ids_of, read_tables
+
+    try:
+        names = pseudonyms_of(config, base)
+    except PseudonymError:
+        return [f for f in findings if f.rule == "privacy.key"]  # nothing else may be said without a key
+    return findings if names is None else masked_findings(findings, names, ids_of(config, read_tables(config, base)[0]))
+
+
 def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool, base: Path = Path(".")) -> None:
     """Check; print all findings at once and leave with exit code 1 if one is an error.
 
@@ -52,9 +65,10 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
 
     _, places, _ = load_config([f for f in configfiles if Path(f).name != "config.yaml"], base)
     findings = check_study(config, base, vcf=not dry_run, places=places)
+    if dry_run and has_errors(findings):  # say what the VCFs hold as well: all at once
+        findings = check_study(config, base, places=places)
+    findings = _without_ids(findings, config, base)
     if has_errors(findings):
-        if dry_run:  # say what the VCFs hold as well: all at once
-            findings = check_study(config, base, places=places)
         print(format_findings(findings), file=sys.stderr)
         raise SystemExit(1)
     if dry_run:

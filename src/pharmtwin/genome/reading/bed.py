@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from pharmtwin.genome.reading.alleles import View
 from pharmtwin.genome.reading.contigs import chromosome
 from pharmtwin.untrusted import open_text
 
+#: a place on a chromosome: ASCII digits, and few enough for an integer of 64 bits
+POSITION = re.compile(r"[0-9]{1,12}")
 Intervals = dict[str, npt.NDArray[np.int64]]
 
 
@@ -39,7 +42,7 @@ def read_bed(path: Path) -> tuple[Intervals, frozenset[str]]:
             fields = line.split()
             if not fields or line.startswith(("#", "track", "browser")):
                 continue
-            if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+            if len(fields) < 3 or not (POSITION.fullmatch(fields[1]) and POSITION.fullmatch(fields[2])):
                 problems.append((row, "not a BED interval"))
                 continue
             start, end = int(fields[1]), int(fields[2])
