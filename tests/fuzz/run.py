@@ -1,4 +1,4 @@
-"""Every parser (or those named) fuzzed for some time, some at once: ``python -m tests.fuzz.run --seconds 180 --at-once 2``.
+"""Every parser (or those named) fuzzed for some time: ``python -m tests.fuzz.run --seconds 180 --at-once 2``.
 
 Each runs in a process of its own (:mod:`tests.fuzz.worker`). Faults and new inputs are left in FOLDER/<name>; a summary
 is printed. Exit code 1 if any parser crashed, hung or filled the memory.

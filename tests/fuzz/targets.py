@@ -33,10 +33,11 @@ class Target:
 
 
 TARGETS: dict[str, Target] = {}
-CELLS = ("\t", "\n", "\r\n", ";", ",", "NA", ".", "1e5", "007", "-1", "0", "1e999", "inf", "1,5", "\x00", "\ufeff", '"', "=1+1",
-         "T1", "evid")  # fmt: skip
-YAML = (": ", "- ", "{", "}", "[", "]", "&a ", "*a", "<<: ", "!!python/object/apply:os.system ", "~", "|\n", "? ", "#",
-        "1e400", "2001-02-30", ".nan", "!!int ", "!!timestamp ", "0x", "1:30", "'", '"', "\\x01", "---\n", "\t")  # fmt: skip
+CELLS = ("\t", "\n", "\r\n", ";", ",", "NA", ".", "1e5", "007", "-1", "0", "1e999", "inf", "1,5", "\x00", "\ufeff", '"',
+         "=1+1", "T1", "evid")  # fmt: skip
+YAML = (": ", "- ", "{", "}", "[", "]", "&a ", "*a", "<<: ", "!!python/object/apply:os.system ", "~", "|\n", "? ",
+        "#", "1e400", "2001-02-30", ".nan", "!!int ", "!!timestamp ", "0x", "1:30", "'", '"', "\\x01", "---\n",
+        "\t")  # fmt: skip
 
 
 def target(name: str, suffix: str, **about: Any) -> Callable[[Callable[[Path], object]], Callable[[Path], object]]:
@@ -220,8 +221,8 @@ def _model_error() -> tuple[type[BaseException], ...]:
 MODEL = "config/examples/population/synthetic_model.yaml"
 
 
-@target("population_model", ".yaml", seeds=(MODEL, "resources/population/phenobarbital.yaml"), words=(*YAML, "exp(", "**"),
-        errors=_model_error)  # fmt: skip
+@target("population_model", ".yaml", seeds=(MODEL, "resources/population/phenobarbital.yaml"), errors=_model_error,
+        words=(*YAML, "exp(", "**"))  # fmt: skip
 def population_model(path: Path) -> object:
     from pharmtwin.inference.models.read import read_population_model
     from pharmtwin.inference.problem.case import columns_of
@@ -396,7 +397,7 @@ def _unreadable() -> tuple[type[BaseException], ...]:
 
 
 @target("regimen_published", ".txt", errors=_unreadable,
-        words=("S0", "-T24", "-R14", "/", ",", ";", "(10 mg)", "200mg: ", "Day1:", "first 10, then 75", "\n"))  # fmt: skip
+        words=("S0", "-T24", "-R14", "/", ",", ";", "(10 mg)", "200mg: ", "Day1:", "first 10, then 75"))  # fmt: skip
 def regimen_published(path: Path) -> object:
     from pharmtwin.qualification.reading.regimen_text import events
 

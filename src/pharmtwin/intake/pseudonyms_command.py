@@ -1,4 +1,4 @@
-"""``pharmtwin pseudonyms``: who is who in a study that ran under pseudonyms; for the holder of the key, on their machine."""
+"""``pharmtwin pseudonyms``: who is who in a study that ran under pseudonyms; for the holder of the key."""
 
 from __future__ import annotations
 

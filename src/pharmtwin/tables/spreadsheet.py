@@ -9,7 +9,7 @@ and of text. :func:`unescaped` takes the apostrophe away again: each text comes 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ def _each(frame: pd.DataFrame, change: Any) -> pd.DataFrame:
         if isinstance(dtype, pd.CategoricalDtype):
             column = column.astype(object)
         texts = [change(v) if isinstance(v, str) else v for v in column]
-        out.isetitem(i, pd.Series(texts, index=out.index, dtype=column.dtype))
+        out.isetitem(i, cast(Any, pd.Series(texts, index=out.index, dtype=column.dtype)))
     return out
 
 
