@@ -22,7 +22,10 @@ class Hang(BaseException):
 
 @contextlib.contextmanager
 def limited(seconds: int) -> Iterator[None]:
-    """Raise Hang inside once the time is up (wall clock; C code that never returns is ended by the fuzzer itself)."""
+    """Raise Hang inside once the time is up (wall clock); 0 seconds: no limit, for the fuzzer has its own."""
+    if not seconds:
+        yield
+        return
 
     def late(number: int, frame: FrameType | None) -> None:
         raise Hang(f"more than {seconds} s")
@@ -49,7 +52,11 @@ def fault(target: Target, data: bytes, folder: Path, seconds: int | None = None)
     path.write_bytes(data)
     quiet = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(quiet), limited(seconds or target.seconds):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(quiet),
+            limited(target.seconds if seconds is None else seconds),
+        ):
             warnings.simplefilter("ignore")
             target.read(path)
     except target.errors():

@@ -83,11 +83,12 @@ def _defaults() -> dict[str, Any]:
 
 def _study(table: str, path: Path) -> object:
     from pharmtwin.findings import write_findings
-    from pharmtwin.intake.check import check_study, format_findings
+    from pharmtwin.intake.check import format_findings
+    from pharmtwin.intake.study import load_study
     from pharmtwin.workflow.plan import make_plan
 
     config = {**_defaults(), "paths": {**_defaults()["paths"], table: str(path)}}
-    found = check_study(config, ROOT, vcf=False)
+    _, found = load_study(config, ROOT)
     format_findings(found)
     write_findings(found, path.with_name("findings.tsv"))
     if not any(f.severity == "error" for f in found):
@@ -99,6 +100,13 @@ for _table in SHEETS:
     target(
         f"sheet_{_table}", ".tsv", seeds=(f"{STUDY}/{_table}.tsv",), words=CELLS
     )(functools.partial(_study, _table))  # fmt: skip
+
+
+@target("bodies", ".tsv", seeds=(f"{STUDY}/twins.tsv",), words=(*CELLS, "liver_cirrhosis", "2000", "1e-9"))
+def bodies(path: Path) -> object:
+    from pharmtwin.intake.check import check_study
+
+    return check_study({**_defaults(), "paths": {**_defaults()["paths"], "twins": str(path)}}, ROOT, vcf=False)
 
 
 @target("config", ".yaml", seeds=("config/config.yaml",), words=YAML)

@@ -2,7 +2,7 @@
 
 Atheris (libFuzzer) watches which branches of pharmtwin an input takes and goes on from inputs that take new ones. New
 inputs are kept in FOLDER/corpus, faults in FOLDER/faults: one input a place, with its traceback; the loop goes on. An
-input that hangs in C code or fills the memory ends the process and is left in FOLDER by libFuzzer.
+input that hangs or fills the memory ends the process and is left in FOLDER by libFuzzer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(name: str, seconds: int, folder: Path) -> None:
                 fault(target, path.read_bytes(), place_of_input)
 
         def once(data: bytes) -> None:
-            found = fault(target, data, place_of_input)
+            found = fault(target, data, place_of_input, 0)
             if found is None or place(found) in known:
                 return
             known.add(place(found))
@@ -49,7 +49,7 @@ def main(name: str, seconds: int, folder: Path) -> None:
             print(f"FAULT in {name}: {place(found)}", file=sys.stderr, flush=True)
 
         options = [
-            f"-max_total_time={seconds}", f"-timeout={3 * target.seconds}", f"-rss_limit_mb={MEMORY_MB}",
+            f"-max_total_time={seconds}", f"-timeout={target.seconds}", f"-rss_limit_mb={MEMORY_MB}",
             f"-dict={words}", f"-artifact_prefix={folder}/", "-max_len=20000", "-print_final_stats=1", "-verbosity=0",
         ]  # fmt: skip
         shared = [str(CORPUS / name)] if (CORPUS / name).is_dir() else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def load_drug(name: str, base: Path = Path(".")) -> Drug:
     FileNotFoundError : no such drug. DrugFileError : everything that is wrong with the file, at once.
     """
     path = drug_path(name, base)
-    if "\0" in name or not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"no drug file {name}; shipped drugs: {', '.join(known_drugs())}")
     try:
         raw = _mapping(load_yaml(path.read_text(encoding="utf-8")))

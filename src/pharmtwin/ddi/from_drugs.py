@@ -8,6 +8,7 @@ the simulated tmax with the simulated half-life. What the file does not hold is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -38,7 +39,7 @@ class Inputs:
 def is_file(name: str) -> bool:
     """True if there is a drug file of this name or path."""
     try:
-        return drug_file(name).is_file()
+        return os.path.isfile(drug_file(name))
     except FileNotFoundError:  # a name that leads into another folder
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -82,7 +83,7 @@ def check(name: str) -> int:
     except FileNotFoundError as error:  # a name that leads into another folder
         print(error, file=sys.stderr)
         return 1
-    if not path.is_file():
+    if not os.path.isfile(path):
         print(not_there(path), file=sys.stderr)
         return 1
     drug, findings = check_drug(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -62,7 +63,7 @@ def not_there(path: FilePath) -> str:
 def read_drug(name: str, base: FilePath = FilePath(".")) -> Drug:
     """A checked drug; raises FileNotFoundError, or DrugFileError with every error."""
     path = drug_file(name, base)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(not_there(path))
     drug, findings = check_drug(path)
     if drug is None or has_errors(findings):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,7 @@ def _table(path: Path, problem: Mapping[str, Any], kind: str, index: str | None,
     frames = []
     for name in _names(path, problem, kind):
         file = path.parent / name
-        if not file.is_file():
+        if not os.path.isfile(file):
             raise ExchangeError(f"{path.name} names {name}, which is not beside it")
         try:
             frame = pd.read_csv(io.BytesIO(read_bytes(file)), sep="\t", dtype=str, keep_default_na=False)

@@ -56,6 +56,7 @@ WHY = "the analysis is made from it"
 CHECK = {"fraction": 0.002, "rtol": 1e-3}
 BLOCKS = {"morris": MORRIS, "sobol": SOBOL, "check": CHECK}
 SAMPLE_LIMIT = 2**20
+MOST_DOSES = 10_000
 
 
 class SpecError(ValueError):
@@ -129,6 +130,9 @@ def _regimen(raw: Mapping[str, Any], wrong: Any) -> tuple[tuple[Dose, ...] | Non
     if unknown or bad or "amount_mg" not in doses:
         what = f"unknown {unknown}" if unknown else f"not a number: {bad}" if bad else "amount_mg is missing"
         wrong("doses", what, f"keys are {', '.join(DOSES)}; all but route are numbers")
+        return None, None
+    if float(doses.get("n", 1)) > MOST_DOSES:
+        wrong("doses", f"has n above {MOST_DOSES}", "write the doses that are needed", doses["n"])
         return None, None
     n, every = int(doses.get("n", 1)), float(doses.get("interval_h", 24.0))
     amount, infusion = float(doses["amount_mg"]), float(doses.get("infusion_h", 0.0))

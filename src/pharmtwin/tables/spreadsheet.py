@@ -8,6 +8,8 @@ and of text. :func:`unescaped` takes the apostrophe away again: each text comes 
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from typing import Any, cast
 
@@ -57,4 +59,17 @@ def read_back(frame: pd.DataFrame) -> pd.DataFrame:
 
 def tsv(frame: pd.DataFrame, float_format: str | None = None) -> str:
     """Tab-separated text of a table, safe to open in a spreadsheet; floats in full precision unless told."""
-    return str(safe_frame(frame).to_csv(sep="\t", index=False, lineterminator="\n", float_format=float_format))
+    safe = safe_frame(frame)
+    text = str(safe.to_csv(sep="\t", index=False, lineterminator="\n", float_format=float_format))
+    if "\r" not in text:
+        return text
+    # Python before 3.13 quotes a cell for the line ends of the file only: a bare CR would begin a row
+    text = str(safe.to_csv(sep="\t", index=False, lineterminator="\r\n", float_format=float_format))
+    return "".join(_row(cells) for cells in csv.reader(io.StringIO(text, newline=""), delimiter="\t"))
+
+
+def _row(cells: list[str]) -> str:
+    """One row with both kinds of line end quoted."""
+    line = io.StringIO()
+    csv.writer(line, delimiter="\t", lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"

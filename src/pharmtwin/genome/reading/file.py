@@ -143,9 +143,9 @@ def open_file(path: Path, problems: Problems) -> VcfFile | None:
 
 
 def _kind(path: Path, problems: Problems) -> str:
-    if not path.exists():
+    if not os.path.exists(path):
         problems.add("vcf.absent")
-    elif not path.is_file():
+    elif not os.path.isfile(path):
         problems.add("vcf.directory")
     elif not os.access(path, os.R_OK):
         problems.add("vcf.permission")
@@ -283,7 +283,7 @@ def _index(path: Path, kind: str, problems: Problems) -> Path | None:
     """The index beside the file, if it may be trusted."""
     for suffix in (".tbi", ".csi"):
         index = Path(f"{path}{suffix}")
-        if not index.exists() or (kind == "bcf" and suffix == ".tbi"):
+        if not os.path.exists(index) or (kind == "bcf" and suffix == ".tbi"):
             continue
         if kind not in ("bgzip", "bcf"):
             problems.add("vcf.not_bgzip", value=index.name)

@@ -34,6 +34,7 @@ whole.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -84,7 +85,7 @@ def _with_base(path: Path, above: tuple[Path, ...]) -> Any:
     base = path.parent / named
     if base.resolve() in above:
         raise PopulationModelError(f"{path}: its base {base.name} builds on it")
-    if not base.is_file():
+    if not os.path.isfile(base):
         raise PopulationModelError(f"{path}: its base {base} does not exist")
     merged = _with_base(base, (*above, path.resolve(), base.resolve()))
     if not isinstance(merged, dict):
