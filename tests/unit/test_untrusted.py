@@ -176,6 +176,13 @@ def test_a_path_with_braces_is_no_pattern_of_snakemake() -> None:
     assert [f.column for f in check_config(config, ROOT, places) if f.rule == "config.brace"] == ["paths.twins"]
 
 
+def test_a_folder_of_vcfs_with_a_semicolon_would_be_taken_apart() -> None:
+    config, places, _ = load_config([])
+    assert config is not None
+    config["paths"]["vcf_dir"] = "a;b"
+    assert "config.semicolon" in {f.rule for f in check_config(config, ROOT, places)}
+
+
 def test_a_message_stays_on_its_line_of_the_terminal() -> None:
     made = Finding.create("a.b", "f.tsv", "is odd", "it is", "mend it", value="\x1b[2Jx\n0 errors\u202e\t")
     assert made.message() == "f.tsv [\\x1b[2Jx\\n0 errors\\u202e\\t] - is odd - it is - mend it (a.b)"

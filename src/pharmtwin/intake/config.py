@@ -207,6 +207,10 @@ def _odd_texts(config: Mapping[str, Any], places: Places) -> list[Finding]:
         if "{" in file or "}" in file:
             what, why = "the name of the file holds a brace", "Snakemake takes braces for a pattern of many files"
             findings.append(_at(places, key, "config.brace", file, what, why, "rename the file"))
+    folder = setting(config, "paths.vcf_dir", "")
+    if ";" in folder:
+        what, why = "the name of the folder holds a semicolon", "semicolons part the VCFs of a twin"
+        findings.append(_at(places, "paths.vcf_dir", "config.semicolon", folder, what, why, "rename the folder"))
     return findings
 
 

@@ -38,6 +38,17 @@ def _stamp(config: Mapping[str, Any], base: Path) -> str:
     return digest.hexdigest()
 
 
+def _may_skip(config: Mapping[str, Any], base: Path) -> bool:
+    """False where pseudonyms lack their key, which the digest of the input does not tell."""
+    from pharmtwin.intake.pseudonyms import PseudonymError, pseudonyms_of
+
+    try:
+        pseudonyms_of(config, base)
+    except PseudonymError:
+        return False
+    return True
+
+
 def _without_ids(findings: list[Finding], config: Mapping[str, Any], base: Path) -> list[Finding]:
     """Findings as they may be printed and kept: with pseudonyms, where the study asks for them and has a key."""
     from pharmtwin.intake.pseudonyms import PseudonymError, masked_findings, pseudonyms_of
@@ -60,7 +71,7 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     target = base / "results" / study / "intake" / "findings.tsv"
     stamp = _stamp(config, base)
     plain = re.fullmatch(r"[a-z0-9_-]+", study) is not None  # else the check refuses it
-    if plain and passed.is_file() and target.is_file() and json.loads(passed.read_text())["stamp"] == stamp:
+    if plain and _may_skip(config, base) and passed.is_file() and target.is_file() and json.loads(passed.read_text())["stamp"] == stamp:
         return
     from pharmtwin.findings import has_errors, write_findings
     from pharmtwin.intake.check import check_study, format_findings
