@@ -71,7 +71,13 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     target = base / "results" / study / "intake" / "findings.tsv"
     stamp = _stamp(config, base)
     plain = re.fullmatch(r"[a-z0-9_-]+", study) is not None  # else the check refuses it
-    if plain and _may_skip(config, base) and passed.is_file() and target.is_file() and json.loads(passed.read_text())["stamp"] == stamp:
+    if (
+        plain
+        and _may_skip(config, base)
+        and passed.is_file()
+        and target.is_file()
+        and json.loads(passed.read_text())["stamp"] == stamp
+    ):
         return
     from pharmtwin.findings import has_errors, write_findings
     from pharmtwin.intake.check import check_study, format_findings
