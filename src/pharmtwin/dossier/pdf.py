@@ -94,7 +94,7 @@ def write_pdf(path: Path, cover: Cover, items: Sequence[Item], mark: str, footer
                     raise
                 text = spelled(text, odd[1])
         else:
-            raise ValueError(f"more than {MOST_ODD} signs of the texts are in no font of the PDF; {odd[0]} is one")
+            raise ValueError(f"more than {MOST_ODD} signs of the texts are in no font of the PDF")
     path.write_bytes(made)
 
 
