@@ -73,7 +73,7 @@ def keep(name: str, folder: Path) -> int:
     for path in new[::step][:KEPT]:
         if path.read_bytes() not in there:
             (CORPUS / name).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, CORPUS / name / path.name[:12])
+            shutil.copyfile(path, CORPUS / name / f"{path.name[:12]}.input")
     return len(list((CORPUS / name).glob("*")))
 
 

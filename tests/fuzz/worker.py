@@ -35,7 +35,7 @@ def main(name: str, seconds: int, folder: Path) -> None:
         with atheris.instrument_imports(include=["pharmtwin"], enable_loader_override=False):
             # parsers are imported where they are first used: so under the eyes of atheris
             for path in [*own.glob("seed_*"), *(CORPUS / name).glob("*")]:
-                fault(target, path.read_bytes(), place_of_input)
+                fault(target, path.read_bytes(), place_of_input, 0)
 
         def once(data: bytes) -> None:
             found = fault(target, data, place_of_input, 0)

@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from pharmtwin.files import write_text
 
-COLUMNS = ("package", "advisory", "aliases", "published", "affected")
+COLUMNS = ("package", "advisory", "aliases", "published", "affected", "source")
 LOCKS = "requirements*.lock"
 SOURCE = "Python Packaging Advisory Database (github.com/pypa/advisory-database), CC BY 4.0"
 
@@ -33,6 +33,7 @@ class Advisory:
     aliases: str
     published: str
     affected: str
+    source: str = "PyPA advisory database"
 
     def covers(self, version: str) -> bool:
         """Whether a version is affected; one that cannot be compared counts as affected."""
