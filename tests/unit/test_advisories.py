@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_ranges_are_compared_as_versions() -> None:
     one = Advisory("x", "PYSEC-1", "", "2024-01-01", ">=0,<1.10|>=2.0,<=2.3|==3.0")
-    covered = [v for v in ("0.1", "1.9", "1.10", "1.10.0", "2.0rc1", "2.0", "2.3", "2.3.1", "3.0", "3.0.1") if one.covers(v)]
+    covered = [
+        v for v in ("0.1", "1.9", "1.10", "1.10.0", "2.0rc1", "2.0", "2.3", "2.3.1", "3.0", "3.0.1") if one.covers(v)
+    ]
     assert covered == ["0.1", "1.9", "2.0", "2.3", "3.0"]
     assert one.covers("not a version")
 
