@@ -113,7 +113,7 @@ def read_spec(path: str) -> tuple[Subject, Settings]:
         wrong("population" if "population" in raw else "drugs", str(error), "correct the name or path")
     except PopulationModelError as error:
         wrong("population", str(error).replace("\n", "; "), "mend the model file")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         wrong("", str(error.args[0] if error.args else error).replace("\n", "; "), "correct what it names")
     raise SpecError(findings)
 
@@ -176,6 +176,10 @@ def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
         if not number:
             wrong(key, "is not of the right kind", f"write e.g. {_default(key)}", value)
             faults = True
+    seed = raw.get("seed", 1)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        wrong("seed", "is not a whole number from 0", "write e.g. seed: 1", seed)
+        faults = True
     if faults:
         return None
     base, most = int(values["sobol.base"]), int(values["sobol.max_base"])
@@ -196,7 +200,7 @@ def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
     return Settings(
         trajectories=int(values["morris.trajectories"]), candidates=int(values["morris.candidates"]),
         grid=int(values["morris.levels"]), base=base, max_base=most, target=float(values["sobol.half_width"]),
-        solver=Solver(RTOL, float(values["check.fraction"]), float(values["check.rtol"]), int(raw.get("seed", 1))),
+        solver=Solver(RTOL, float(values["check.fraction"]), float(values["check.rtol"]), seed),
         keep=float(values["morris.keep"]),
         second=bool(values["sobol.second_order"]),
     )  # fmt: skip
