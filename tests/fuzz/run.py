@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.fuzz.targets import CORPUS, ROOT, TARGETS
 
 LIMIT = 4000  # bytes of an input that is kept in the repository
-KEPT = 25  # inputs that a parser gains at most in the repository by one --keep
+KEPT = 12  # inputs that a parser gains at most in the repository by one --keep
 
 
 def fuzz(name: str, seconds: int, folder: Path) -> tuple[str, list[str]]:
