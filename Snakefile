@@ -40,7 +40,7 @@ if workflow.is_main_process and failed_solves(SOLVER_CHECKS):
         conda:
             "envs/report.yaml"
         shell:
-            "true > {log}"
+            "true > {log:q}"
 
 else:
 

@@ -27,7 +27,7 @@ TEXT = {"", ".cfg", ".in", ".lock", ".md", ".py", ".smk", ".toml", ".tsv", ".yam
 
 STAGES = {"genome", "body", "pbpk", "inference", "sensitivity", "evaluation", "report", "intake"}
 #: what a package of the library may import besides itself; below core nothing knows a stage
-LOWER = {"files", "", "findings", "tables", "units", "facts"}
+LOWER = {"files", "", "findings", "tables", "units", "facts", "untrusted"}
 ALLOWED = {
     **{stage: {"core", "model", "engine"} | LOWER for stage in STAGES},
     # whom the analysis is about may be a system of drugs; its uncertain inputs are declared beside those of qualify

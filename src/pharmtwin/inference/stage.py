@@ -46,8 +46,10 @@ def fit_study(
     fit = build(data.model, data.subjects, components=data.solved, shifts=data.shifts, rtol=float(options["rtol"]))
     samples = sum(len(s.obs_row) for s in data.subjects)
     log.info("%d twins, %d runs, %d samples", len(data.subjects), fit.problem.n_runs, samples)
-    for twin, weight in sorted(data.cut_weight.items()):
-        log.info("twin %s: activity components with weight %.2g cut (fit.min_component_weight)", twin, weight)
+    if data.cut_weight:  # logs name nobody
+        most = max(data.cut_weight.values())
+        log.info("components cut in %d twins, at most %.2g of the weight (fit.min_component_weight)",
+                 len(data.cut_weight), most)  # fmt: skip
     plan = Plan(
         chains=int(options["chains"]), tune=int(options["tune"]), draws=int(options["draws"]),
         target_accept=float(options["target_accept"]), cores=cores, cap=CAP, low_rank=True,

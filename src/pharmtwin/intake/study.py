@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import vcf_paths
 from pharmtwin.intake.columns import Record, check_cells, check_columns, sheet_spec
-from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, setting
+from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, named_files, setting
 from pharmtwin.intake.events import check_events
+from pharmtwin.intake.pseudonyms import PseudonymError, Pseudonyms, privacy_findings, pseudonyms_of
 from pharmtwin.intake.regimens import check_doses_by_weight, check_scenarios, check_structure_calls
 from pharmtwin.intake.sheet import Sheet, read_sheet
 from pharmtwin.intake.twins import check_twins
@@ -76,11 +77,25 @@ def read_tables(
             findings.append(
                 Finding.create("sheet.empty", path, "holds a header but no rows", "nothing can be run", fix)
             )
-    return tables, findings + _rules(config, tables, cells, places or {})
+    findings += _privacy(config, base, tables, places or {})
+    return tables, findings + _rules(config, base, tables, cells, places or {})
+
+
+def ids_of(config: Mapping[str, Any], tables: Tables) -> list[str]:
+    """Every id and sample name that the sheets name, as written."""
+    rows = [r for records in tables.records.values() for r in records]
+    return sorted({r.raw[c] for r in rows for c in ("twin_id", "sample") if r.raw.get(c)})
+
+
+def _privacy(config: Mapping[str, Any], base: Path, tables: Tables, places: Places) -> list[Finding]:
+    files = [f for listed in named_files(config).values() for f in listed]
+    files += [vcf for record in tables.records.get("twins", []) for vcf in twin_vcfs(config, record)]
+    file, row = places.get("privacy.pseudonyms", ("config", 0))
+    return privacy_findings(config, base, ids_of(config, tables), files, file, row)
 
 
 def _rules(
-    config: Mapping[str, Any], tables: Tables, cells: Mapping[str, Sequence[Finding]], places: Places
+    config: Mapping[str, Any], base: Path, tables: Tables, cells: Mapping[str, Sequence[Finding]], places: Places
 ) -> list[Finding]:
     """The rules that look at whole rows, sheets, and from one sheet into another."""
     findings: list[Finding] = []
@@ -103,10 +118,10 @@ def _rules(
         genes = [g for g in setting(config, "genome.genes", []) if isinstance(g, str)]
         sheet = sheets["structure_calls"]
         findings += check_structure_calls(sheet, records["structure_calls"], cells["structure_calls"], twins, genes)
-    return findings + _config_against_sheets(config, tables, places)
+    return findings + _config_against_sheets(config, base, tables, places)
 
 
-def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Places) -> list[Finding]:
+def _config_against_sheets(config: Mapping[str, Any], base: Path, tables: Tables, places: Places) -> list[Finding]:
     """Settings that contradict the sheets."""
     findings = []
     kind = setting(config, "data_kind", "")
@@ -139,7 +154,13 @@ def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Pl
                 Finding.create("config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key=key))
             )
     twin, twins = setting(config, "sensitivity.twin", ""), tables.records.get("twins", [])
-    if setting(config, "sensitivity.enabled", False) and twin and twin not in [r.text("twin_id") for r in twins]:
+    known = {r.text("twin_id") for r in twins}
+    try:
+        pseudonyms = pseudonyms_of(config, base)
+    except PseudonymError:
+        pseudonyms = None  # said by the findings on privacy
+    known |= {pseudonyms.of(n) for n in known} if pseudonyms is not None else set()
+    if setting(config, "sensitivity.enabled", False) and twin and twin not in known:
         what, why = "the twins sheet has no such twin", "the sensitivity analysis is about this twin"
         fix = 'write a twin_id of the twins sheet, or "" for the reference person'
         findings.append(
@@ -193,13 +214,22 @@ def frame(table: str, records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def build_study(config: Mapping[str, Any], tables: Tables) -> Study | None:
+def named(records: Sequence[Record], names: Pseudonyms | None) -> list[Record]:
+    """Records with the pseudonym as twin_id, where the study asks for it."""
+    if names is None:
+        return list(records)
+    own = [(r, names.of(r.text("twin_id"))) for r in records]
+    return [replace(r, values={**r.values, "twin_id": n}) if n else r for r, n in own]
+
+
+def build_study(config: Mapping[str, Any], tables: Tables, base: Path = Path(".")) -> Study | None:
     """Canonical tables; None if a configured sheet could not be read at all."""
     required = [t for t in TABLES if t not in OPTIONAL]
     if any(sheet is None for sheet in tables.sheets.values()) or any(t not in tables.sheets for t in required):
         return None
-    twins = tables.records["twins"]
-    frames = {table: frame(table, tables.records.get(table, [])) for table in TABLES}
+    twins = named(tables.records["twins"], pseudonyms_of(config, base))
+    names = pseudonyms_of(config, base)
+    frames = {table: frame(table, named(tables.records.get(table, []), names)) for table in TABLES}
     vcfs = [twin_vcfs(config, record) for record in twins]
     frames["twins"] = (
         frames["twins"]
@@ -228,4 +258,4 @@ def load_study(
     directory that the configuration's paths start from.
     """
     tables, findings = read_tables(config, base, places)
-    return build_study(config, tables), findings
+    return build_study(config, tables, base), findings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 from importlib.resources import files
@@ -65,6 +67,11 @@ def templates() -> Environment:
     return environment
 
 
+def digest(script: str) -> str:
+    """What the page's policy allows: this very script by its hash, so that no other can run, wherever it came from."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}'"
+
+
 def _own(name: str) -> Markup:
     return Markup((files("pharmtwin.report") / "templates" / name).read_text(encoding="utf-8"))
 
@@ -73,12 +80,14 @@ def render(page: Page, environment: Environment) -> str:
     """HTML text of one page, by the templates of :func:`templates`."""
     charts = _charts(page)
     bundle = Markup(resource_path(BUNDLE).read_text(encoding="utf-8")) if charts else Markup("")
+    library, script = f"/* bundle begins */{bundle}/* bundle ends */", "\n" + _own("report.js")
     return environment.get_template("page.html.j2").render(
         page=page,
+        allowed=f"{digest(library)} {digest(script)}" if charts else "'none'",
         legends={c.id: legend(c) for c in charts},
         figures=script_json(_figures(charts)),
         css=_own("report.css"),
-        script=_own("report.js"),
+        script=script,
         bundle=bundle,
     )
 

@@ -56,6 +56,7 @@ WHY = "the analysis is made from it"
 CHECK = {"fraction": 0.002, "rtol": 1e-3}
 BLOCKS = {"morris": MORRIS, "sobol": SOBOL, "check": CHECK}
 SAMPLE_LIMIT = 2**20
+MOST_DOSES = 10_000
 
 
 class SpecError(ValueError):
@@ -112,7 +113,7 @@ def read_spec(path: str) -> tuple[Subject, Settings]:
         wrong("population" if "population" in raw else "drugs", str(error), "correct the name or path")
     except PopulationModelError as error:
         wrong("population", str(error).replace("\n", "; "), "mend the model file")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         wrong("", str(error.args[0] if error.args else error).replace("\n", "; "), "correct what it names")
     raise SpecError(findings)
 
@@ -129,6 +130,9 @@ def _regimen(raw: Mapping[str, Any], wrong: Any) -> tuple[tuple[Dose, ...] | Non
     if unknown or bad or "amount_mg" not in doses:
         what = f"unknown {unknown}" if unknown else f"not a number: {bad}" if bad else "amount_mg is missing"
         wrong("doses", what, f"keys are {', '.join(DOSES)}; all but route are numbers")
+        return None, None
+    if float(doses.get("n", 1)) > MOST_DOSES:
+        wrong("doses", f"has n above {MOST_DOSES}", "write the doses that are needed", doses["n"])
         return None, None
     n, every = int(doses.get("n", 1)), float(doses.get("interval_h", 24.0))
     amount, infusion = float(doses["amount_mg"]), float(doses.get("infusion_h", 0.0))
@@ -172,6 +176,10 @@ def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
         if not number:
             wrong(key, "is not of the right kind", f"write e.g. {_default(key)}", value)
             faults = True
+    seed = raw.get("seed", 1)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        wrong("seed", "is not a whole number from 0", "write e.g. seed: 1", seed)
+        faults = True
     if faults:
         return None
     base, most = int(values["sobol.base"]), int(values["sobol.max_base"])
@@ -192,7 +200,7 @@ def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
     return Settings(
         trajectories=int(values["morris.trajectories"]), candidates=int(values["morris.candidates"]),
         grid=int(values["morris.levels"]), base=base, max_base=most, target=float(values["sobol.half_width"]),
-        solver=Solver(RTOL, float(values["check.fraction"]), float(values["check.rtol"]), int(raw.get("seed", 1))),
+        solver=Solver(RTOL, float(values["check.fraction"]), float(values["check.rtol"]), seed),
         keep=float(values["morris.keep"]),
         second=bool(values["sobol.second_order"]),
     )  # fmt: skip

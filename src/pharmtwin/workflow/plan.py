@@ -16,6 +16,7 @@ from typing import Any
 
 from pharmtwin.intake.buckets import bucket_name, bucket_of, rows_digest, vcf_key, vcf_paths
 from pharmtwin.intake.config import setting
+from pharmtwin.intake.pseudonyms import pseudonyms_of, renamed
 from pharmtwin.intake.sheet import read_rows
 
 Rows = list[dict[str, str]]
@@ -77,9 +78,10 @@ def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
     n = int(setting(config, "buckets", 1))
     vcf_dir = str(setting(config, "paths.vcf_dir", ""))
     tables: dict[str, Rows] = {}
+    names = pseudonyms_of(config, base)
     for table in ("twins", "events", "structure_calls"):
         path = str(setting(config, f"paths.{table}", ""))
-        tables[table] = read_rows(base / path) if path else []
+        tables[table] = renamed(read_rows(base / path), names) if path else []
     twins: dict[str, Rows] = {}
     home: dict[str, str] = {}
     for row in tables["twins"]:
