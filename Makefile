@@ -40,7 +40,7 @@ help:
 	@echo "make property   2,000 random models through both engines"
 	@echo "make bench      measurements of speed and size"
 	@echo "make calibration  synthetic twins: coverage, agreement with NUTS, SBC (a day; CASES=... TWINS=1000 NUTS=50 SBC=200)"
-	@echo "make browser    the demo report in headless Chromium: size, pictures"
+	@echo "make browser    every page of the demo report in headless Chromium: requests, figures, links, sizes, pictures"
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
 	@echo "make update-genes  gene tables from their open sources: fetched, or below SOURCE=folder (docs/gene-tables.md)"
 	@echo "make audit      known vulnerabilities of the locked packages: pip-audit if installed, else an offline list"
@@ -123,9 +123,7 @@ calibration: setup
 browser: setup
 	@test -f results/demo/report/index.html || { echo "make: no report yet; run 'make demo' first" >&2; exit 1; }
 	@command -v chromium >/dev/null || { echo "make: chromium is not on the path" >&2; exit 1; }
-	@size=$$(wc -c < results/demo/report/index.html); echo "report: $$size bytes (limit 4000000)"; test $$size -lt 4000000
-	$(RUN) python scripts/maintenance/screenshot_report.py results/demo/report/index.html results/browser
-	@echo "pictures: results/browser"
+	$(RUN) python scripts/maintenance/check_report.py results/demo/report results/browser
 
 # optional extras, each with its own lock on top of requirements.lock; csscompressor has no wheel
 EXTRA_WHEELS := --only-binary :all: --no-binary csscompressor

@@ -32,7 +32,13 @@ rule pbpk:
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
         settings=settings_digest(
-            config, "pbpk", "drug", "master_seed", "evaluation.limits_ng_ml"
+            config,
+            "pbpk",
+            "drug",
+            "master_seed",
+            "evaluation.limits_ng_ml",
+            "explain.draws",
+            "report.twin_pages",
         ),
         code=script_digest("pbpk"),
         facts=facts_digest("physiology"),
@@ -63,7 +69,7 @@ rule population:
         mem_mb=1500,
         runtime=60,
     params:
-        settings=settings_digest(config, "pbpk", "drug", "master_seed"),
+        settings=settings_digest(config, "pbpk", "drug", "master_seed", "explain.draws"),
         code=script_digest("population"),
         facts=facts_digest("physiology"),
     script:

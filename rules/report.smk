@@ -14,10 +14,24 @@ SOLVER_CHECKS = [
     *([f"{OUT}/sensitivity/solver_check.tsv"] if SENSITIVITY else []),
     *([f"{OUT}/published/solver_check.tsv"] if PUBLISHED else []),
     *gathered("pbpk", "solver_check.tsv"),
+    *gathered("explain", "solver_check.tsv"),
     f"{OUT}/pbpk/population/solver_check.tsv",
     *(gathered("attributions", "solver_check.tsv") if ATTRIBUTIONS else []),
 ]
 ATTRIBUTED = gathered("attributions", "attributions.parquet") if ATTRIBUTIONS else []
+
+
+REPORT_PAGES = [
+    "inputs",
+    "genome",
+    "body",
+    "simulation",
+    "fit",
+    "accuracy",
+    "evaluation",
+    "published",
+    "sensitivity",
+]
 
 
 rule evaluate:
@@ -33,11 +47,19 @@ rule evaluate:
         sobol=[f"{OUT}/sensitivity/sobol.tsv"] if SENSITIVITY else [],
         checks=SOLVER_CHECKS,
     output:
-        accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        accuracy=report(
+            f"{OUT}/evaluate/accuracy.tsv",
+            caption="../docs/captions/accuracy.rst",
+            category="Evaluation",
+        ),
         metrics=f"{OUT}/evaluate/evaluation_metrics.tsv",
         groups=f"{OUT}/evaluate/evaluation_groups.tsv",
         validation=f"{OUT}/evaluate/validation.tsv",
-        verdict=f"{OUT}/evaluate/verdict.txt",
+        verdict=report(
+            f"{OUT}/evaluate/verdict.txt",
+            caption="../docs/captions/verdict.rst",
+            category="Evaluation",
+        ),
     log:
         f"{LOG}/evaluate.log",
     benchmark:
@@ -72,6 +94,7 @@ rule report:
         recommendations=gathered("twins", "recommendations.parquet"),
         body=gathered("twins", "body.parquet"),
         priors=gathered("twins", "priors.parquet"),
+        reference=[f"{OUT}/reference/body.parquet"],
         drug=DRUG_FILE,
         exposure=[
             *gathered("pbpk", "exposure.parquet"),
@@ -82,6 +105,9 @@ rule report:
             f"{OUT}/pbpk/population/profiles.parquet",
         ],
         predictions=gathered("pbpk", "predictions.parquet"),
+        steps=gathered("explain", "steps.parquet"),
+        counterfactuals=gathered("explain", "counterfactuals.parquet"),
+        dose_options=gathered("explain", "dose_options.parquet"),
         checks=SOLVER_CHECKS,
         fit=FIT_TABLES,
         sensitivity=SENSITIVITY_TABLES,
@@ -96,9 +122,22 @@ rule report:
         verdict=f"{OUT}/evaluate/verdict.txt",
         attributions=ATTRIBUTED,
     output:
-        index=f"{OUT}/report/index.html",
-        evaluation=f"{OUT}/report/evaluation.html",
-        pages=directory(f"{OUT}/report/twins"),
+        index=report(
+            f"{OUT}/report/index.html",
+            caption="../docs/captions/page.rst",
+            category="Pages",
+        ),
+        stages=report(
+            expand(f"{OUT}/report/{{page}}.html", page=REPORT_PAGES),
+            caption="../docs/captions/page.rst",
+            category="Pages",
+        ),
+        pages=report(
+            directory(f"{OUT}/report/twins"),
+            patterns=["{twin}.html"],
+            caption="../docs/captions/twin.rst",
+            category="Twins",
+        ),
     log:
         f"{LOG}/report.log",
     benchmark:

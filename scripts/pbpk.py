@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pharmtwin.core.exposure import scenarios_of
+from pharmtwin.core.pages import paged
 from pharmtwin.pbpk.stage import predict_bucket, read_inputs
 from pharmtwin.tables import write_table
 from pharmtwin.workflow.given import in_bucket, study
@@ -12,9 +13,9 @@ log = start(snakemake)
 config, bucket = snakemake.config, snakemake.wildcards.bucket
 given = study(config)
 events = in_bucket(given.events, bucket, config["buckets"])
-tables = predict_bucket(
-    read_inputs(snakemake.input, config), events, scenarios_of(given.scenarios), config, f"pbpk/{bucket}", log
-)
+inputs = read_inputs(snakemake.input, config)
+pages = paged(config["report"]["twin_pages"], inputs.twins, inputs.fitted, len(given.twins))
+tables = predict_bucket(inputs, events, scenarios_of(given.scenarios), config, f"pbpk/{bucket}", log, pages)
 for name, path in (
     ("exposure", snakemake.output.exposure),
     ("profiles", snakemake.output.profiles),

@@ -13,7 +13,8 @@ start(snakemake)
 config = snakemake.config
 scenarios = scenarios_of(study(config).scenarios)
 inputs = read_inputs(snakemake.input, config)
-exposure, profiles, checks = predict_scenarios(inputs, ["population"], scenarios, settings_of(config), "population")
+settings = settings_of(config, page=True)  # it stands beside every twin of which a page is made
+exposure, profiles, checks = predict_scenarios(inputs, ["population"], scenarios, settings, "population")
 write_table("exposure", exposure, Path(snakemake.output.exposure))
 write_table("profiles", profiles, Path(snakemake.output.profiles))
 write_table("solver_check", checks, Path(snakemake.output.checks))

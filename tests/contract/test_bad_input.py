@@ -67,7 +67,7 @@ class Folder:
         config = {
             "study": "test",
             "drug": "drugs/testdrug.yaml",
-            "paths": {**paths, "structure_calls": "", "published": ""},
+            "paths": {**paths, "structure_calls": "", "published": "", "targets": ""},
             "genome": {"genes": list(GENES)},
             "sensitivity": {"scenario": "qd20"},
         }

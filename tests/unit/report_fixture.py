@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from evaluation_fixture import validation_of
+from page_fixture import page_tables
 
 from pharmtwin.evaluation.accuracy import accuracy
 from pharmtwin.evaluation.verdict import verdict
@@ -249,6 +250,7 @@ def make_tables(n_twins: int = 60, n_fitted: int = 12, seed: int = 7) -> dict[st
         **_fit_tables(),
         **_sensitivity(),
         "findings": _findings(),
+        **page_tables(twins, SCENARIOS[0][0], n_fitted),
         "scenarios": pd.DataFrame(SCENARIOS, columns=["scenario", "dose_mg", "tau_h", "n_doses"]).assign(
             drug="atomoxetine", food="fasted"
         ),

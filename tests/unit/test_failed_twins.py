@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from numpy.typing import NDArray
+from page_fixture import cohort
 from report_fixture import make_inputs, make_tables
 
 from pharmtwin.core.draws import ACTIVITY, prior_population
@@ -173,7 +174,7 @@ def tables() -> dict[str, Any]:
 
 
 def test_the_report_names_a_twin_without_a_fit(tables: dict[str, Any]) -> None:
-    page = text_of(build_report(make_inputs(spoil(tables, "PT-0007", ("covariates", "population"))))["index.html"])
+    page = text_of(cohort(build_report(make_inputs(spoil(tables, "PT-0007", ("covariates", "population"))))))
     top = page.split('<section id="cohort">')[0]
     assert "Twins without a result" in top and "PT-0007 (scenario 40mg_bid, covariates" in top
     checks = page.split('<section id="checks">')[1].split("</section>")[0]
@@ -197,7 +198,7 @@ def test_the_page_of_a_fitted_twin_says_why(tables: dict[str, Any]) -> None:
     assert len(lines) == 2 and all(r.count("solver failed, see checks") == 2 for r in lines)
     observed = page.split('<section id="observed">')[1].split("</section>")[0]
     assert observed.count("solver failed, see checks") == 16  # eight samples, two models
-    index = text_of(pages["index.html"])
+    index = text_of(cohort(pages))
     assert "No prediction at the samples of PT-0002" in index and "3 not predicted" in index
     other = text_of(pages["twins/PT-0001.html"])
     assert "No result" not in other and "solver failed" not in other
@@ -207,16 +208,16 @@ def test_a_twin_without_any_prediction_and_a_cohort_without_any_result(tables: d
     models = ("population", "covariates", "twin")
     pages = build_report(make_inputs(spoil(tables, "PT-0001", models)))
     assert "predicted by no model: solver failed, see checks" in text_of(pages["twins/PT-0001.html"])
-    assert "Not drawn, solver failed (see checks): PT-0001" in text_of(pages["index.html"])
+    assert "Not drawn, solver failed (see checks): PT-0001" in text_of(cohort(pages))
     none = tables["exposure"].assign(median=np.nan, lo90=np.nan, hi90=np.nan, n_draws=0, n_failed=200)
-    page = text_of(build_report(make_inputs({**tables, "exposure": none}))["index.html"])
+    page = text_of(cohort(build_report(make_inputs({**tables, "exposure": none}))))
     assert "No exposure to show (Covariates (genotype, body)): solver failed, see checks" in page
     assert page.split('<section id="checks">')[1].count("the reason was not handed to the report") >= 2 * 8
 
 
 def test_reasons_that_were_not_handed_over_are_not_silence(tables: dict[str, Any]) -> None:
     spoilt = spoil(tables, "PT-0007", ("covariates",))
-    page = text_of(build_report(make_inputs({**spoilt, "solver_check": None}))["index.html"])
+    page = text_of(cohort(build_report(make_inputs({**spoilt, "solver_check": None}))))
     checks = page.split('<section id="checks">')[1].split("</section>")[0]
     assert "PT-0007" in checks and "the reason was not handed to the report" in checks
 

@@ -33,7 +33,7 @@ def config(tmp_path):
     (tmp_path / "a.vcf").write_text("")
     content = yaml.safe_load(DEFAULT_CONFIG.read_text())
     paths = {"twins": "twins.tsv", "events": "events.tsv", "scenarios": "scenarios.tsv", "vcf_dir": "."}
-    paths |= {"structure_calls": "", "published": ""}
+    paths |= {"structure_calls": "", "published": "", "targets": ""}
     return merge(content, {"paths": paths, "drug": "d.yaml", "sensitivity": {"scenario": "qd"}})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from page_fixture import cohort
 from report_fixture import advice, make_inputs, make_tables
 
 from pharmtwin.report import ReportInputs, build_report
@@ -116,7 +117,7 @@ def test_no_call_is_never_shown_as_a_call(genome: str, inputs: ReportInputs) -> 
     assert "5 of 8 genes called; several candidates: CYP2D6; no call: NAT2; left out: DPYD" in genome
     assert f"No call NAT2: {WHY}" in genome
     assert "*5/*6 likely, not called" in genome
-    index = text_of(build_report(inputs)["index.html"], "genotypes")
+    index = text_of(cohort(build_report(inputs)), "genotypes")
     assert f"NAT2 {WHY} 1" in index
     numbers = index.split("Numbers of this figure")[1]
     assert "NAT2 no call 1 1.00 100" in numbers and "NAT2 Poor Metabolizer" not in numbers.split("What was seen")[0]
@@ -197,7 +198,7 @@ def test_advice_that_rests_on_no_call_says_so(small: dict[str, Any]) -> None:
 
 
 def test_cohort_advice_counts_twins(inputs: ReportInputs) -> None:
-    text = text_of(build_report(inputs)["index.html"], "genotypes").split("Recommendations of guidelines")[1]
+    text = text_of(cohort(build_report(inputs)), "genotypes").split("Recommendations of guidelines")[1]
     assert "lower dose: half the dose; exposure changes (moderate) 0.0950 0.0950 0.995" in text
 
 
@@ -211,14 +212,14 @@ def test_every_page_says_research_use_and_names_the_definitions(inputs: ReportIn
     pages = build_report(inputs)
     assert all("For research use only" in p.split("<main")[0] for p in pages.values())
     assert "CPIC of the test; sha256:0123456789ab" in genome
-    assert "CPIC of the test; sha256:0123456789ab" in text_of(pages["index.html"], "genotypes")
+    assert "CPIC of the test; sha256:0123456789ab" in text_of(cohort(pages), "genotypes")
 
 
 def test_a_report_without_sites_and_advice_says_so(small: dict[str, Any]) -> None:
     pages = build_report(inputs_of(small, twin_sites=None, recommendations=None))
     assert "No file with genotypes was read for this twin" in pages[f"twins/{TWIN}.html"]
-    assert "What was seen of each position was not handed to the report" in pages["index.html"]
-    assert "No recommendation: the table of guidelines knows neither" in pages["index.html"]
+    assert "What was seen of each position was not handed to the report" in cohort(pages)
+    assert "No recommendation: the table of guidelines knows neither" in cohort(pages)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +261,8 @@ def test_activity_by_gene_and_ancestry_stands_on_the_page_once() -> None:
             activity("SLCO1B1", "AFR", "uptake", 0.797, "pitavastatin"),
         ]
     )
-    page = build_report(make_inputs(activity=table))["index.html"]
+    page = cohort(build_report(make_inputs(activity=table)))
     assert page.count("<summary>Activity by gene and ancestry") == 1
     for said in ("1.41 (1.40 to 1.42)", "0.581 (0.571 to 0.591)", "0.797 (0.787 to 0.807)", "CYP2D6 power, SLCO1B1"):
         assert said in page
-    assert "Activity by gene and ancestry" not in build_report(make_inputs())["index.html"]
+    assert "Activity by gene and ancestry" not in cohort(build_report(make_inputs()))

@@ -23,6 +23,7 @@ paths: {twins: config/studies/demo/twins.tsv, events: config/studies/demo/events
         published: resources/observed/paroxetine_profiles.tsv}
 genome: {extra_samples: warning}
 pbpk: {engine: rosenbrock, draws: 6}
+explain: {draws: 10, doses: [20]}
 fit: {chains: 2, tune: 50, draws: 50, target_accept: 0.8}
 sensitivity: {morris_trajectories: 4, morris_candidates: 4, sobol_base: 16, max_base: 16, shards: 1}
 """

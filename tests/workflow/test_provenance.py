@@ -12,7 +12,7 @@ from pharmtwin.provenance.verify import read_run, verify_run
 from tests.workflow.conftest import Project
 
 RESULTS = "results/small"
-SCRIPTS = {"compile", "genome", "exports", "twins", "reference", "fit", "pbpk", "population", "published",
+SCRIPTS = {"compile", "genome", "exports", "twins", "reference", "fit", "pbpk", "explain", "population", "published",
            "attributions", "sensitivity", "evaluate", "report"}  # fmt: skip
 RULES = SCRIPTS | {"sensitivity_morris", "sensitivity_screen", "sensitivity_sobol"}
 

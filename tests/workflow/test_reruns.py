@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.workflow.conftest import Project
 
 GATHER = {"evaluate", "report", "manifest"}
-OF_A_BUCKET = ("twins", "exports", "pbpk", "attributions")
+OF_A_BUCKET = ("explain", "twins", "exports", "pbpk", "attributions")
 
 
 def sampled(project: Project) -> str:
@@ -43,7 +43,9 @@ def test_weight_of_a_sampled_twin_also_reruns_the_fit_and_all_that_reads_it(proj
     buckets = {project.bucket(r[0]) for r in project.sheet("twins")[1:]}
     own = {f"twins[{project.bucket(twin)}]", f"exports[{project.bucket(twin)}]"}
     expected = {"fit", "population", "published"} | own | GATHER
-    assert project.planned() == expected | {f"{rule}[{b}]" for b in buckets for rule in ("pbpk", "attributions")}
+    assert project.planned() == expected | {
+        f"{rule}[{b}]" for b in buckets for rule in ("pbpk", "attributions", "explain")
+    }
 
 
 def test_a_new_twin_reruns_one_bucket(project: Project) -> None:

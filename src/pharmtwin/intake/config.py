@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from pharmtwin import facts
+from pharmtwin.core.targets import faults, read_targets
 from pharmtwin.findings import Finding
 from pharmtwin.intake.columns import SCHEMAS
 from pharmtwin.untrusted import compose_yaml, construct
@@ -37,6 +38,7 @@ ACTIVITY_MAPS = "genes/clearance_maps.tsv"
 NAMED_FILES = {
     "paths.published": "the model is held against this table",
     "paths.plan": "the fit waits for the analysis plan",
+    "paths.targets": "the dose table judges doses by these ranges",
     "dossier.about": "the dossier is made from these statements",
 }
 SCORE_FILES = ("files", "panel", "panel_groups")
@@ -180,7 +182,7 @@ def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Plac
         findings.append(
             _at(places, "sensitivity.max_base", "config.out_of_range", max_size, what, why, "make it at least as large")
         )
-    return findings + _odd_texts(config, places) + _named_rows(config, places)
+    return findings + _odd_texts(config, places) + _named_rows(config, places) + _targets(config, base)
 
 
 def _odd_texts(config: Mapping[str, Any], places: Places) -> list[Finding]:
@@ -212,6 +214,23 @@ def _odd_texts(config: Mapping[str, Any], places: Places) -> list[Finding]:
         what, why = "the name of the folder holds a semicolon", "semicolons part the VCFs of a twin"
         findings.append(_at(places, "paths.vcf_dir", "config.semicolon", folder, what, why, "rename the folder"))
     return findings
+
+
+def _targets(config: Mapping[str, Any], base: Path) -> list[Finding]:
+    """What is wrong with the table of target ranges."""
+    named = setting(config, "paths.targets", "")
+    if not named or not (base / named).is_file():
+        return []
+    why, fix = "no dose can be judged by this range", "correct the cell"
+    try:
+        wrong = faults(read_targets(base / named))
+    except (ValueError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        return [Finding.create("targets.unreadable", named, said, why, "save it as tab-separated UTF-8 text")]
+    return [
+        Finding.create("targets.cell", named, what, why, fix, row=line, column=column, value=value)
+        for line, column, value, what in wrong
+    ]
 
 
 def _named_rows(config: Mapping[str, Any], places: Places) -> list[Finding]:

@@ -143,7 +143,10 @@ def _config_against_sheets(config: Mapping[str, Any], base: Path, tables: Tables
 
     scenarios = tables.sheets.get("scenarios")
     names = [r.text("scenario") for r in tables.records.get("scenarios", []) if r.text("scenario")]
-    asked = {"attributions.scenario": "exposure under this regimen is attributed to its causes"}
+    asked = {
+        "attributions.scenario": "exposure under this regimen is attributed to its causes",
+        "explain.scenario": "this regimen is explained on the twins' pages",
+    }
     if setting(config, "sensitivity.enabled", False):
         asked["sensitivity.scenario"] = "this regimen is analysed"
     for key, why in asked.items():

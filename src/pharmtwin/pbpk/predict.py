@@ -66,15 +66,25 @@ class Inputs:
     twin_draws: pd.DataFrame
     base_draws: Mapping[str, Floats] = field(default_factory=dict)
 
+    @property
+    def twins(self) -> list[str]:
+        """The twins, without the reference people."""
+        return [t for t in self.base if t not in POPULATION]
 
-def _mixture(priors: pd.DataFrame, twin_id: str, parameter: str) -> pd.DataFrame:
+    @property
+    def fitted(self) -> set[str]:
+        """Twins with a posterior of their own."""
+        return set(self.twin_draws["twin_id"].astype(str))
+
+
+def mixture_of(priors: pd.DataFrame, twin_id: str, parameter: str) -> pd.DataFrame:
     mine = priors[(priors.twin_id == twin_id) & (priors.parameter == parameter)]
     if mine.empty:
         raise KeyError(f"no prior on {parameter} for twin {twin_id}")
     return mine.sort_values("component")
 
 
-def _base(inputs: Inputs, name: str, draw: int) -> Floats:
+def base_of(inputs: Inputs, name: str, draw: int) -> Floats:
     """Parameter vector of one draw: the twin's body, or one of its bodies where covariates leave it uncertain."""
     drawn = inputs.base_draws.get(name)
     return inputs.base[name] if drawn is None else drawn[draw % len(drawn)]
@@ -85,16 +95,16 @@ def parameter_draws(inputs: Inputs, twin_id: str, model: str, n: int, master: in
     columns = individual_columns()
     if model == "population":
         who = [POPULATION[k % 2] for k in range(n)]
-        prior = _mixture(inputs.priors, POPULATION[0], ACTIVITY)
+        prior = mixture_of(inputs.priors, POPULATION[0], ACTIVITY)
         stream = "population"
     else:
         who = [twin_id] * n
-        prior = _mixture(inputs.priors, twin_id, ACTIVITY)
+        prior = mixture_of(inputs.priors, twin_id, ACTIVITY)
         stream = twin_id
-    P = np.array([_base(inputs, w, k) for k, w in enumerate(who)])
+    P = np.array([base_of(inputs, w, k) for k, w in enumerate(who)])
     gfr = whole_body().parameter_names.index("GFR")
     for name in dict.fromkeys(who):
-        scale = float(_mixture(inputs.priors, name, "GFR").iloc[0].scale)
+        scale = float(mixture_of(inputs.priors, name, "GFR").iloc[0].scale)
         rows = [k for k, w in enumerate(who) if w == name]
         P[rows, gfr] *= gfr_factors(stream if model == "population" else name, scale, n, master)[rows]
     if model == "twin":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ TABLES = ("exposure", "profiles", "predictions", "predictive_scores", "exceedanc
 SAMPLE_DRAWS = 400  # draws behind predictive intervals at the twins' own samples
 
 
-def settings_of(config: Mapping[str, Any]) -> Settings:
-    """Solver settings of the config."""
+def settings_of(config: Mapping[str, Any], *, page: bool = False) -> Settings:
+    """Solver settings of the config; ``page``: with the draws of what stands on a twin's own page, if more."""
     p = config["pbpk"]
+    draws = max(int(p["draws"]), int(config["explain"]["draws"])) if page else int(p["draws"])
     return Settings(
-        str(p["engine"]), float(p["rtol"]), int(p["draws"]), float(p["crosscheck_fraction"]),
+        str(p["engine"]), float(p["rtol"]), draws, float(p["crosscheck_fraction"]),
         float(p["crosscheck_rtol"]), int(config["master_seed"]),
         tuple(float(x) for x in config["evaluation"]["limits_ng_ml"]),
     )  # fmt: skip
@@ -61,12 +62,16 @@ def predict_bucket(
     config: Mapping[str, Any],
     stage: str,
     log: logging.Logger,
+    paged: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
-    """The tables of :data:`TABLES` of a bucket's twins, by name."""
-    settings = settings_of(config)
-    twins = [t for t in inputs.base if not t.startswith("population_")]
+    """The tables of :data:`TABLES` of a bucket's twins, by name.
+
+    paged : twins with a page of their own; they get the draws of ``explain``, so that all tables of a page agree.
+    """
+    twins = inputs.twins
     tables: dict[str, list[pd.DataFrame]] = {n: [] for n in TABLES}
     for k, twin in enumerate(twins, start=1):
+        settings = settings_of(config, page=twin in paged)
         exposure, profiles, checks = predict_scenarios(inputs, [twin], scenarios, settings, stage, audit=k <= AUDITED)
         tables["exposure"].append(exposure)
         tables["profiles"].append(profiles)

@@ -147,7 +147,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: headings, blocks above the chapters (the answer), chapters, and links up."""
+    """A page: headings, blocks above the chapters (the answer), chapters, and links up.
+
+    links : (name, file) of the pages beside it; here : the file of this one among them.
+    """
 
     title: str
     heading: str
@@ -157,3 +160,5 @@ class Page:
     sections: tuple[Section, ...]
     home: str = ""
     footer: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    here: str = ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pharmtwin.core.pages import MAX_PAGES
 from pharmtwin.report.blocks import Block, Cell, Paragraph, Section, Table
 from pharmtwin.report.checks import FAILED, cases
 from pharmtwin.report.genome_calls import AMBIGUOUS, NO_CALL, top_calls
-from pharmtwin.report.inputs import MAX_PAGES, ReportInputs
+from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.people import conditions_of, in_order, stages
 from pharmtwin.report.quantities import conditions, unit
 from pharmtwin.report.words import NONE, count, interval, number, page_name, percent, plain

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from pharmtwin.core.pages import paged
 from pharmtwin.tables import conform, schema, schema_names
 
 DATA_KINDS = ("synthetic", "real", "mixed")
 TWIN_PAGES = ("fitted", "all", "none")
-MAX_PAGES = 200  # with more twins than this, `all` gives pages to the fitted ones only
 
 
 def _empty(name: str) -> pd.DataFrame:
@@ -37,6 +37,9 @@ class ReportInputs:
     twin_pages : which twins get a page of their own (``report.twin_pages`` of the configuration): ``fitted``, ``none``,
         or ``all``, which is ``fitted`` in a cohort of more than ``MAX_PAGES``.
     priors : of the body and the genes; says how each twin's GFR is known.
+    reference_body : as ``body``, of the reference man and woman.
+    events : the canonical events sheet. activity_curve : the study's map of ``gene``: ``activity_score``, ``factor``
+        (clearance relative to score 2), ``sd`` of its logarithm, ``map_name``.
     body_without : as ``body``, of the twins with conditions, as they would be without.
     twins_file, twin_rows : name of the twins sheet and row in it by twin, as findings tell places.
     binding_protein : protein in plasma that the drug file names; "" if it names none, None if that is not known.
@@ -64,10 +67,14 @@ class ReportInputs:
     recommendations: pd.DataFrame = field(default_factory=lambda: _empty("recommendations"))
     body: pd.DataFrame = field(default_factory=lambda: _empty("body"))
     body_without: pd.DataFrame = field(default_factory=lambda: _empty("body"))
+    reference_body: pd.DataFrame = field(default_factory=lambda: _empty("body"))
     priors: pd.DataFrame = field(default_factory=lambda: _empty("priors"))
     exposure: pd.DataFrame = field(default_factory=lambda: _empty("exposure"))
     profiles: pd.DataFrame = field(default_factory=lambda: _empty("profiles"))
     predictions: pd.DataFrame = field(default_factory=lambda: _empty("predictions"))
+    steps: pd.DataFrame = field(default_factory=lambda: _empty("steps"))
+    counterfactuals: pd.DataFrame = field(default_factory=lambda: _empty("counterfactuals"))
+    dose_options: pd.DataFrame = field(default_factory=lambda: _empty("dose_options"))
     fit_summary: pd.DataFrame = field(default_factory=lambda: _empty("fit_summary"))
     fit_diagnostics: pd.DataFrame = field(default_factory=lambda: _empty("fit_diagnostics"))
     fit_twins: pd.DataFrame = field(default_factory=lambda: _empty("fit_twins"))
@@ -96,6 +103,8 @@ class ReportInputs:
     definitions: str = ""
     structure_prior: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     activity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    activity_curve: pd.DataFrame = field(default_factory=pd.DataFrame)
+    events: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def create(cls, **values: Any) -> ReportInputs:
@@ -116,7 +125,10 @@ class ReportInputs:
             for f in fields(cls)
             if f.name in known
         }
-        checked["body_without"] = conform("body", given.body_without)
+        checked |= {n: conform("body", getattr(given, n)) for n in ("body_without", "reference_body")}
+        for name, order in (("events", ["twin_id", "time_h", "evid"]), ("activity_curve", ["activity_score"])):
+            if len(table := getattr(given, name)):
+                checked[name] = table.sort_values(order, kind="stable", ignore_index=True)
         if len(given.covariates):
             checked["covariates"] = given.covariates.sort_values("twin_id", kind="stable", ignore_index=True)
         return replace(given, **checked)
@@ -140,9 +152,7 @@ class ReportInputs:
     @property
     def paged_twins(self) -> list[str]:
         """Twins with a page of their own, sorted."""
-        if self.twin_pages == "all" and len(self.twins) <= MAX_PAGES:
-            return self.twins
-        return [] if self.twin_pages == "none" else self.fitted_twins
+        return paged(self.twin_pages, {*self.twins, *self.fitted_twins}, self.fitted_twins, len(self.twins))
 
     def numeric_covariate(self, prefix: str) -> tuple[pd.Series, str] | None:
         """Numeric covariate by the beginning of its column name, indexed by twin, with its unit; None if absent."""

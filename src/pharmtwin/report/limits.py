@@ -185,7 +185,7 @@ def methods_section(inputs: ReportInputs) -> Section:
     ]
     versions = [[k, str(v)] for k, v in sorted(inputs.versions.items())]
     if versions:
-        blocks.append(Table.create("Versions", ["Part", "Version"], versions, text=(0, 1)))
+        blocks.append(Table.create("Versions", ["Part", "Version"], versions, text=(0, 1), folded=True, limit=500))
     config = [list(pair) for pair in flat(inputs.config)]
     if config:
         blocks.append(Table.create("Configuration", ["Key", "Value"], config, text=(0, 1), folded=True, limit=500))

@@ -19,6 +19,7 @@ from pharmtwin.report.words import interval, model, number, plotly_text, short_m
 MODELS = ("population", "covariates", "twin")
 GAP = 8.0  # steps this many times the median step are pauses of the time grid, not drawn across
 PAUSE = 0.2
+APART = 0.09  # share of the axis that two labels keep apart
 BANDS = "Bands: 90 % of the predicted plasma concentration, without residual error. "
 BANDS += "Where the time axis has a gap, the time between is not drawn."
 USES = (("fit", "observed, used in the fit", "circle"), ("test", "observed, kept aside", "diamond-open"))
@@ -69,6 +70,12 @@ class Clock:
         if not self.times:
             return axis("Time after first dose (h)")
         labels = [f"{t:.4g}" for t in self.times]
+        width, last = self.places[-1] - self.places[0], self.places[0]
+        for k in range(1, len(labels) - 1):  # labels that would touch are left out, the ends stay
+            if min(self.places[k] - last, self.places[-1] - self.places[k]) < APART * width:
+                labels[k] = ""
+            else:
+                last = self.places[k]
         return axis("Time after first dose (h)", tickvals=numbers(self.places), ticktext=labels, tickangle=0)
 
 

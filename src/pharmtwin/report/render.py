@@ -14,9 +14,8 @@ from markupsafe import Markup
 
 from pharmtwin.facts import resource_path
 from pharmtwin.report.blocks import Chart, Page
-from pharmtwin.report.evaluation import evaluation_page
 from pharmtwin.report.figures import AXIS, LAYOUT
-from pharmtwin.report.index import index_page
+from pharmtwin.report.index import index_page, stage_pages
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.legends import legend
 from pharmtwin.report.twin_page import twin_page
@@ -93,16 +92,14 @@ def render(page: Page, environment: Environment) -> str:
 
 
 def build_report(inputs: ReportInputs) -> dict[str, str]:
-    """Relative file name -> HTML text: ``index.html``, ``evaluation.html``, and ``twins/<twin>.html`` of paged twins.
+    """Relative file name -> HTML text: ``index.html``, a page a stage, ``twins/<twin>.html`` for every paged twin.
 
     Each page stands alone: no request leaves it (a content security policy in the page forbids any).
     Equal inputs give equal bytes. Raises ValueError where two twins would share a file name.
     """
     environment = templates()
-    pages = {
-        "index.html": render(index_page(inputs), environment),
-        "evaluation.html": render(evaluation_page(inputs), environment),
-    }
+    cohort = {"index.html": index_page(inputs), **stage_pages(inputs)}
+    pages = {name: render(page, environment) for name, page in cohort.items()}
     for twin in inputs.paged_twins:
         name = f"twins/{page_name(twin)}"
         if name in pages:

@@ -17,6 +17,9 @@ from pharmtwin.report.person import person_section
 from pharmtwin.report.profiles import BANDS, MODELS, prediction_table, twin_panel, windows
 from pharmtwin.report.rows import records
 from pharmtwin.report.soundness import fit_alert
+from pharmtwin.report.twin_limits import limits_of_twin
+from pharmtwin.report.waterfall import waterfall_section
+from pharmtwin.report.what_if import counterfactual_section, counterfactual_sentence, dose_section
 from pharmtwin.report.words import (
     NONE,
     count,
@@ -55,13 +58,23 @@ def _headline(inputs: ReportInputs, twin: str) -> str:
         return f"{known}. No exposure was computed for this twin."
     if best.n_draws == 0:
         return f"{known}. No AUCtau ({scenario}, {model(best.model)}): {FAILED}."
-    text = f"Predicted AUCtau ({scenario}): {number(best.median)} {best.unit}"
-    text += f", 90 % interval {number(best.lo90)} to {number(best.hi90)}"
-    if "population" in by_model and by_model["population"].n_draws > 0:
-        base = by_model["population"].median
-        ratio, lo, hi = (number(v / base) for v in (best.median, best.lo90, best.hi90))
-        text += f"; {ratio} times ({lo} to {hi}) the median of the population model"
+    regimen = _regimen(inputs, scenario)
+    said = f"{number(best.median)} {best.unit} (90 % interval {number(best.lo90)} to {number(best.hi90)})"
+    if "population" not in by_model or by_model["population"].n_draws == 0:
+        return f"On {regimen}, AUCtau is predicted to be {said}. {known}."
+    base = by_model["population"].median
+    ratio, lo, hi = (number(v / base) for v in (best.median, best.lo90, best.hi90))
+    text = f"On {regimen}, exposure (AUCtau) is predicted to be {ratio} times that of the typical patient, 90 % "
+    text += f"interval {lo} to {hi}: {said}"
     return f"{text}. {known}."
+
+
+def _regimen(inputs: ReportInputs, scenario: str) -> str:
+    """A scenario as its sheet names it."""
+    table = inputs.scenarios
+    rows = table[table.iloc[:, 0] == scenario]
+    label = str(rows["label"].iloc[0]) if len(rows) and "label" in table and pd.notna(rows["label"].iloc[0]) else ""
+    return f"{label} ({scenario})" if label else scenario
 
 
 def _alerts(inputs: ReportInputs, twin: str, genes: list[GeneCall]) -> list[Block]:
@@ -227,12 +240,18 @@ def twin_page(inputs: ReportInputs, twin: str) -> Page:
     """The page of one twin. Without concentrations of its own: the predicted course in place of what they taught."""
     genes = gene_calls(inputs, twin)
     top = [*_alerts(inputs, twin, genes), Paragraph(_headline(inputs, twin), "lead")]
+    if other := counterfactual_sentence(inputs, twin):
+        top.append(Paragraph(other))
     fitted = twin in inputs.fitted_twins
-    seen = (_observed(inputs, twin), _parameters(inputs, twin)) if fitted else (_course(inputs, twin),)
     sections = (
+        waterfall_section(inputs, twin),
+        _observed(inputs, twin) if fitted else _course(inputs, twin),
+        dose_section(inputs, twin),
+        counterfactual_section(inputs, twin),
+        limits_of_twin(inputs, twin, genes),
         person_section(inputs, twin),
         genome_section(inputs, twin, genes),
-        *seen,
+        *((_parameters(inputs, twin),) if fitted else ()),
         _exposure(inputs, twin),
         *((attribution_section(inputs, twin),) if len(inputs.attributions) else ()),
     )

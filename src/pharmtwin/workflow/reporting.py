@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from pharmtwin.body.checks import completed
 from pharmtwin.body.physiology import body_of
 from pharmtwin.genome.definitions import ANCESTRIES, GENES
 from pharmtwin.genome.function.activity_by_ancestry import activity_by_ancestry
+from pharmtwin.genome.function.factors import activity_factors
 from pharmtwin.genome.outside.structure import prior_structural
 from pharmtwin.genome.release import definition_version
 from pharmtwin.intake.study import Study
@@ -32,7 +36,15 @@ def report_inputs(files: Any, config: Mapping[str, Any], given: Study, folder: P
         given.events,
         definitions=definition_version(),
         structure_prior=prior,
+        activity_curve=_curve(config["genome"]["activity_map"]),
         activity=activity_by_ancestry(config["genome"]["genes"], config["genome"]["activity_map"]),
         body_without=body_of(completed(ill).assign(conditions="")).table() if len(ill) else None,
         folder=folder,
     )
+
+
+def _curve(map_name: str) -> pd.DataFrame:
+    """The study's map from CYP2D6's activity score to its clearance, at every quarter of a score."""
+    scores = np.arange(0.0, 4.01, 0.25)
+    factor, sd = activity_factors(scores, map_name)
+    return pd.DataFrame({"activity_score": scores, "factor": factor, "sd": sd, "map_name": map_name})

@@ -30,6 +30,34 @@
       draw(document.getElementById(`${id}-0`), charts[id], panel);
     });
   }
+  // every table as tab-separated text; a cell that a spreadsheet would run as a formula is quoted
+  const cell = (c) => {
+    const small = c.querySelector("small");
+    const main = small ? c.textContent.slice(0, -small.textContent.length) : c.textContent;
+    const text = `${main.trim()}${small ? ` (${small.textContent.trim()})` : ""}`.replace(/\s+/g, " ");
+    return /^[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  };
+  const tsv = (button) => [...button.parentNode.querySelector("table").rows]
+    .map((row) => [...row.cells].map(cell).join("\t")).join("\n") + "\n";
+  window.pharmtwinTsv = tsv;
+  for (const region of document.querySelectorAll(".scroll")) {
+    const button = document.createElement("button");
+    const name = region.getAttribute("aria-label");
+    Object.assign(button, { type: "button", className: "tsv", textContent: "TSV", title: `Save "${name}" as TSV` });
+    button.dataset.tsv = name;
+    button.setAttribute("aria-label", `Save the table "${name}" as tab-separated text`);
+    const frame = document.createElement("div");
+    frame.className = "saved";
+    region.replaceWith(frame);
+    frame.append(button, region);
+    button.addEventListener("click", () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([tsv(button)], { type: "text/tab-separated-values" }));
+      link.download = `${name.replace(/[^A-Za-z0-9]+/g, "_")}.tsv`;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+  }
   const folded = () => document.querySelectorAll("details");
   window.addEventListener("beforeprint", () => {
     for (const d of folded()) { d.dataset.was = d.open ? "1" : ""; d.open = true; }

@@ -1,0 +1,69 @@
+"""What stands on a twin's own page and on no other: steps of knowledge, another genotype, other doses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pharmtwin.core.exposure import Scenario
+from pharmtwin.core.targets import Target, target_of
+from pharmtwin.core.unsolved import run_name
+from pharmtwin.pbpk.alternatives import best_model, dose_rows, gene_rows
+from pharmtwin.pbpk.predict import Inputs, parameter_draws
+from pharmtwin.pbpk.stage import settings_of
+from pharmtwin.pbpk.steps import good, solve, step_rows
+from pharmtwin.tables import conform, schema
+
+TABLES = ("steps", "counterfactuals", "dose_options", "solver_check")
+
+
+def explained_scenario(config: Mapping[str, Any], scenarios: Sequence[Scenario]) -> Scenario:
+    """The regimen that is explained: ``explain.scenario``, or the sheet's first; raises ValueError if unknown."""
+    name = str(config["explain"]["scenario"])
+    found = [s for s in scenarios if not name or s.name == name]
+    if not found:
+        raise ValueError(f"explain.scenario {name!r} is not a scenario of the study: {[s.name for s in scenarios]}")
+    return found[0]
+
+
+def study_target(config: Mapping[str, Any]) -> Target | None:
+    """Target range of the study's drug, where the configuration names a table that has one."""
+    table = str(config["paths"]["targets"])
+    return target_of(Path(table), Path(str(config["drug"])).stem) if table else None
+
+
+def explain_bucket(
+    inputs: Inputs, twins: Sequence[str], scenario: Scenario, config: Mapping[str, Any], stage: str, log: logging.Logger
+) -> dict[str, pd.DataFrame]:
+    """Tables ``steps``, ``counterfactuals``, ``dose_options`` and ``solver_check`` of the given twins of a bucket."""
+    wish, target = config["explain"], study_target(config)
+    settings = settings_of(config, page=True)
+    doses = [float(d) for d in wish["doses"]]
+    rows: dict[str, list[dict[str, object]]] = {name: [] for name in TABLES[:-1]}
+    checks: list[pd.DataFrame] = []
+    for twin in twins:
+        steps, actual, failed = step_rows(inputs, twin, scenario, settings, stage)
+        rows["steps"] += steps
+        checks.append(failed)
+        if best_model(inputs, twin) == "covariates":  # with random numbers of its own, as everywhere but in the chain
+            P, _ = parameter_draws(inputs, twin, "covariates", settings.draws, settings.master_seed)
+            actual, failed = solve(P, scenario, settings, run_name(twin, scenario.name, "covariates"), stage)
+            checks.append(failed)
+        if len(good(actual["AUCtau"])):
+            other, failed = gene_rows(inputs, twin, scenario, actual, settings, stage)
+            rows["counterfactuals"] += other
+            checks.append(failed)
+            if doses:
+                options, failed = dose_rows(inputs, twin, scenario, doses, target, actual, settings, stage)
+                rows["dose_options"] += options
+                checks.append(failed)
+    log.info("%d twins explained", len(twins))
+    tables = {name: pd.DataFrame(found, columns=schema(name).names) for name, found in rows.items()}
+    kept = [c for c in checks if len(c)]
+    empty = pd.DataFrame({c: [] for c in schema("solver_check").names})
+    tables["solver_check"] = pd.concat(kept, ignore_index=True) if kept else empty
+    return {name: conform(name, table) for name, table in tables.items()}
