@@ -50,7 +50,12 @@ def imported(path: Path) -> tuple[dict[str, Any], list[str]]:
     from pharmtwin.inference.nonmem.importing.stream import read_stream
     from pharmtwin.inference.nonmem.importing.translate import translate
 
-    sections, notes = translate(read_stream(path))
+    try:
+        sections, notes = translate(read_stream(path))
+    except (OSError, PopulationModelError):
+        raise
+    except Exception as error:  # pharmpy's objects may hold anything that a broken stream led to
+        raise PopulationModelError(f"{path}: cannot be translated ({type(error).__name__}: {error})") from None
     population_model(sections, str(path))
     return sections, notes
 

@@ -132,6 +132,8 @@ def _assignments(statements: Any) -> list[Assignment]:
 
 def _compartment(derivative: Any) -> str:
     """X of d A_X(t) / dt."""
+    if not sympy.sympify(derivative).args:
+        raise PopulationModelError(f"an equation of $DES is of no compartment: {derivative}")
     return str(sympy.sympify(derivative).args[0].func).removeprefix("A_")
 
 
