@@ -76,7 +76,7 @@ def pit_chart(scores: pd.DataFrame, order: tuple[str, ...], data_set: str) -> Ch
                "width": 0.09, "name": short_model(m), "showlegend": False, "marker": {"color": style["colour"]},
                "hovertemplate": "%{x:.2f}: %{y} observations<extra></extra>"}  # fmt: skip
         level = line([0, 1], [len(values) / BINS] * 2, "if all were right", MUTED, "dash")
-        layout = {"xaxis": axis("Share of the predictive draws below the observation", range=[0, 1]),
+        layout = {"xaxis": axis("Share of draws below", range=[0, 1]),
                   "yaxis": axis("Observations", rangemode="tozero"), "bargap": 0.02}  # fmt: skip
         panels.append(Panel(short_model(m), (bar, level), layout))
         rows.append([short_model(m), count(len(values)), *(count(n) for n in found)])
