@@ -1,7 +1,7 @@
 """The plan of a run: which twins fall into which bucket, what each job depends on, as digests.
 
 No health data leaves this module: rules carry the digest of their rows, never the rows. Only the
-standard library and ``intake``'s plain-CSV reader are used, since every job parses the Snakefile.
+standard library and ``intake``'s readers are used, since every job parses the Snakefile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from pharmtwin.intake.buckets import bucket_name, bucket_of, rows_digest, vcf_key, vcf_paths
 from pharmtwin.intake.config import setting
-from pharmtwin.intake.sheet import read_rows
+from pharmtwin.intake.opening import canonical_rows
 
 Rows = list[dict[str, str]]
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -78,8 +78,7 @@ def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
     vcf_dir = str(setting(config, "paths.vcf_dir", ""))
     tables: dict[str, Rows] = {}
     for table in ("twins", "events", "structure_calls"):
-        path = str(setting(config, f"paths.{table}", ""))
-        tables[table] = read_rows(base / path) if path else []
+        tables[table] = canonical_rows(config, table, base)
     twins: dict[str, Rows] = {}
     home: dict[str, str] = {}
     for row in tables["twins"]:
