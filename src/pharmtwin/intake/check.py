@@ -10,6 +10,8 @@ from typing import Any
 from pharmtwin.findings import SEVERITIES, Finding, has_errors, sort_findings
 from pharmtwin.intake.columns import Record
 from pharmtwin.intake.config import Places, named_files, setting
+from pharmtwin.intake.opening import Excluded, as_written
+from pharmtwin.intake.policy import apply_policy, idle_patterns
 from pharmtwin.intake.study import frame, read_tables, twin_vcfs
 from pharmtwin.intake.twins import SIZE_RULES, accept
 
@@ -33,13 +35,37 @@ def check_study(
     ``base`` is the directory that the configuration's paths start from; ``places`` (of
     ``load_config``) gives findings on the configuration their file and line.
     """
+    return check_all(config, base, vcf=vcf, places=places)[0]
+
+
+def check_all(
+    config: Mapping[str, Any], base: Path = Path("."), *, vcf: bool = True, places: Places | None = None
+) -> tuple[list[Finding], list[Excluded]]:
+    """As :func:`check_study`, and the rows that are not used."""
     tables, findings = read_tables(config, base, places)
     sheet = str(setting(config, "paths.twins", ""))
     twins = tables.records.get("twins", [])
     findings += _check_bodies(sheet, twins, findings)
     if vcf:
         findings += _check_vcfs(config, base, sheet, twins) + _check_genome_files(config, base, twins, places or {})
-    return sort_findings(findings)
+    stop_on = [str(p) for p in setting(config, "intake.stop_on", [])]
+    findings = apply_policy(as_written(findings, tables.by_path), stop_on) + _policy_findings(stop_on, places or {})
+    return sort_findings(findings), tables.excluded
+
+
+def _policy_findings(stop_on: Sequence[str], places: Places) -> list[Finding]:
+    """A pattern that no rule has would stop nothing."""
+    if not stop_on:
+        return []
+    from pharmtwin.intake.catalogue import catalogue
+
+    file, row = places.get("intake.stop_on", ("config", 0))
+    what, why = "no rule has this id", "the warning would not stop a run"
+    fix = "write an id of docs/findings.md, with * for any ending"
+    return [
+        Finding.create("config.stop_on", file, what, why, fix, row=row, column="intake.stop_on", value=pattern)
+        for pattern in idle_patterns(stop_on, list(catalogue()))
+    ]
 
 
 def _check_bodies(sheet: str, twins: Sequence[Record], found: Sequence[Finding]) -> list[Finding]:

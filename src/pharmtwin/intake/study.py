@@ -65,7 +65,7 @@ class Tables:
 def read_tables(
     config: Mapping[str, Any], base: Path = Path("."), places: Places | None = None
 ) -> tuple[Tables, list[Finding]]:
-    """Read and check configuration and sheets (not the VCFs); every finding of all of them."""
+    """Read and check configuration and sheets (not the VCFs); every finding of all of them, in our columns' names."""
     findings = check_config(config, base, places)
     tables = Tables()
     cells: dict[str, list[Finding]] = {}
@@ -90,8 +90,7 @@ def read_tables(
             findings.append(
                 Finding.create("sheet.empty", path, "holds a header but no rows", "nothing can be run", fix)
             )
-    findings += _rules(config, tables, cells, places or {})
-    return tables, as_written(findings, tables.by_path)
+    return tables, findings + _rules(config, tables, cells, places or {})
 
 
 def not_said_at_the_door(cells: Sequence[Finding], door: Sequence[Finding], sheet: Sheet) -> list[Finding]:
@@ -277,4 +276,4 @@ def load_study(
     directory that the configuration's paths start from.
     """
     tables, findings = read_tables(config, base, places)
-    return build_study(config, tables), findings
+    return build_study(config, tables), as_written(findings, tables.by_path)

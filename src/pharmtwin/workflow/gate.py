@@ -17,6 +17,7 @@ from typing import Any
 
 from pharmtwin.files import write_text
 from pharmtwin.intake.config import named_files, setting
+from pharmtwin.intake.sheet import workbook_and_sheet
 from pharmtwin.workflow.code import code_digest
 
 
@@ -25,7 +26,7 @@ def _stamp(config: Mapping[str, Any], base: Path) -> str:
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     digest.update(code_digest("pharmtwin.intake.check").encode())
     for name in sorted(f for files in named_files(config).values() for f in files):
-        path = base / name
+        path = base / workbook_and_sheet(name)[0]
         if path.is_file():
             digest.update(path.read_bytes())
     folder = base / str(setting(config, "paths.vcf_dir", ""))
@@ -38,7 +39,8 @@ def _stamp(config: Mapping[str, Any], base: Path) -> str:
 def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool, base: Path = Path(".")) -> None:
     """Check; print all findings at once and leave with exit code 1 if one is an error.
 
-    Passed (and not a dry run): ``results/<study>/intake/findings.tsv`` holds warnings and notes.
+    Passed (and not a dry run): ``results/<study>/intake/findings.tsv`` (and .json) holds warnings and notes, and
+    ``excluded.tsv`` the rows that are not used.
     """
     study = str(setting(config, "study", "study"))
     passed = base / "results" / study / "logs" / "checked.json"
@@ -47,14 +49,15 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     if passed.is_file() and target.is_file() and json.loads(passed.read_text())["stamp"] == stamp:
         return
     from pharmtwin.findings import has_errors, write_findings
-    from pharmtwin.intake.check import check_study, format_findings
+    from pharmtwin.intake.check import check_all, format_findings
     from pharmtwin.intake.config import load_config
+    from pharmtwin.intake.output import as_json, excluded_tsv
 
     _, places, _ = load_config([f for f in configfiles if Path(f).name != "config.yaml"], base)
-    findings = check_study(config, base, vcf=not dry_run, places=places)
+    findings, excluded = check_all(config, base, vcf=not dry_run, places=places)
     if has_errors(findings):
         if dry_run:  # say what the VCFs hold as well: all at once
-            findings = check_study(config, base, places=places)
+            findings, excluded = check_all(config, base, places=places)
         print(format_findings(findings), file=sys.stderr)
         raise SystemExit(1)
     if dry_run:
@@ -66,4 +69,6 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     if draft.read_bytes() != before:
         draft.replace(target)
     draft.unlink(missing_ok=True)
+    write_text(target.with_suffix(".json"), as_json(findings))
+    write_text(target.with_name("excluded.tsv"), excluded_tsv(excluded))
     write_text(passed, json.dumps({"stamp": stamp}) + "\n")

@@ -48,17 +48,6 @@ def _twice(given: Given) -> Iterator[Hit]:
             yield Hit(given.twins, r, "comedication", f"{name} stands there twice")
 
 
-@rule("events.twins_without_rows", "note", "twins without any row in the events sheet",
-      why="they are predicted from genome and body alone", fix="no action needed, unless a file or rows were forgotten",
-      needs=("events", "twins"), alone=False)  # fmt: skip
-def _without(given: Given) -> Iterator[Hit]:
-    told = set(given.people)
-    lacking = [r for r in given.twins.records if r.text("twin_id") and r.text("twin_id") not in told]
-    if lacking and len(lacking) < len(given.twins.records):
-        n = len(given.twins.records)
-        yield Hit(given.twins, lacking[0], "twin_id", f"{len(lacking)} of {n} twins have no row in the events sheet, the first here", value="")
-
-
 @rule("events.doses_only", "note", "twins with doses and no sample",
       why="nothing calibrates them", fix="no action needed, unless samples were forgotten")  # fmt: skip
 def _doses_only(given: Given) -> Iterator[Hit]:
