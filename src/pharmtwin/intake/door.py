@@ -19,7 +19,6 @@ from pharmtwin.intake.headings import Meaning, is_unit, known_columns, meanings
 from pharmtwin.intake.sheet import Sheet, is_missing
 
 WHY_UNIT = "a number without its unit may be wrong by a factor of 1000 and look right"
-NAMED = {"": "", "case": "in other letters", "nonmem": "as NONMEM names it", "cdisc": "as CDISC names it"}
 
 
 @dataclass
@@ -70,6 +69,7 @@ def through_door(sheet: Sheet, spec: SheetSpec, reading: Reading) -> tuple[Sheet
             _texts(passing, column)
         else:
             _numbers(passing, meaning, column, units_row.get(meaning.column, ""), by_row.get(meaning.column, {}))
+    _assumed(passing, meant, units_row)
     _dates(passing)
     if spec.table == "events":
         _constants(passing)
@@ -96,6 +96,9 @@ def _visible(sheet: Sheet, reading: Reading) -> tuple[Sheet, list[Finding]]:
     """Characters without width are told, or taken out where that is asked for."""
     findings, rows = [], []
     for number, cells in sheet.rows:
+        if "".join(cells.values()).isascii():
+            rows.append((number, cells))
+            continue
         changed = {c: clean for c, t in cells.items() if not t.isascii() and (clean := without_invisible(t)) != t}
         for column in changed:
             if "invisible_characters" in reading.repairs:
@@ -107,9 +110,9 @@ def _visible(sheet: Sheet, reading: Reading) -> tuple[Sheet, list[Finding]]:
                 findings.append(Finding.create("sheet.invisible", sheet.path, what, why, fix, **place))  # type: ignore[arg-type]
         keep = changed if "invisible_characters" in reading.repairs else {}
         rows.append((number, {**cells, **keep}))
-    names = tuple(without_invisible(c) for c in sheet.columns)
-    renamed = [(n, {without_invisible(c): t for c, t in cells.items()}) for n, cells in rows]
-    return replace(sheet, columns=names, rows=tuple(renamed)), findings
+    if not all(c.isascii() for c in sheet.columns):
+        rows = [(n, {without_invisible(c): t for c, t in cells.items()}) for n, cells in rows]
+    return replace(sheet, columns=tuple(without_invisible(c) for c in sheet.columns), rows=tuple(rows)), findings
 
 
 def repaired(path: str, row: int, column: str, now: str, repair: str, written: str = "") -> Finding:
@@ -126,13 +129,11 @@ def _rename(passing: Passing, meant: Iterable[Meaning]) -> None:
     ours = {m.heading: m.column for m in meant}
     passing.origin = {m.column: m.heading for m in meant}
     passing.rows = [(n, {ours.get(c, c): t for c, t in cells.items()}) for n, cells in passing.sheet.rows]
-    foreign: dict[str, list[str]] = {}
-    for m in meant:
-        if m.by in ("nonmem", "cdisc", "case", "unit") and m.heading != m.column:
-            foreign.setdefault(m.by, []).append(f"{m.heading} as {m.column}")
-    for by, names in foreign.items():
-        passing.say("sheet.headings", f"headings {NAMED.get(by, 'with a unit')} are read: {', '.join(names)}",
-                    "rows are used under our names", "no action needed", "note", row=passing.sheet.header)  # fmt: skip
+    foreign = [f"{m.heading} as {m.column}" for m in meant if m.by != "own" and m.heading != m.column]
+    if foreign:
+        passing.say("sheet.headings", f"headings are read under our names: {', '.join(foreign)}",
+                    "they are written as NONMEM or CDISC has them, in other letters, or with a unit", "no action needed",
+                    "note", row=passing.sheet.header)  # fmt: skip
 
 
 def _take_units_row(passing: Passing, meant: list[Meaning]) -> dict[str, str]:
@@ -196,9 +197,6 @@ def _numbers(passing: Passing, meaning: Meaning, column: ColumnSpec, unit: str, 
                     f"write it into the heading, e.g. {heading} [{column.unit}], or into intake.units: "
                     f"{{{heading}: {column.unit}}}", "warning" if passing.reading.alone else "error",
                     row=passing.sheet.header, column=column.name)  # fmt: skip
-    elif meaning.assumed and unit == meaning.unit:
-        passing.say("units.assumed", f"the unit of {meaning.heading} is taken to be {unit}, as is usual", WHY_UNIT,
-                    f"write {meaning.heading} [{unit}] to say so", "note", row=passing.sheet.header, column=column.name)  # fmt: skip
     if unit and not is_unit(column, unit) or (unit and _needs_molar_mass(column, unit, passing.reading)):
         _unknown_unit(passing, column, unit, passing.sheet.header)
         return
@@ -224,6 +222,15 @@ def _numbers(passing: Passing, meaning: Meaning, column: ColumnSpec, unit: str, 
         passing.say("units.converted", f"{len(moved)} cell(s) converted from {unit or 'the units told'} to {column.unit}; "
                     f"the first, {text}, is {done.text}", "the model works in one unit", "no action needed", "note",
                     row=number, column=column.name, value=text)  # fmt: skip
+
+
+def _assumed(passing: Passing, meant: Iterable[Meaning], units_row: dict[str, str]) -> None:
+    """Units that the file does not tell and that are taken to be the usual ones: one note."""
+    taken = [m for m in meant if m.assumed and m.column not in units_row]
+    if taken:
+        words = ", ".join(f"{m.heading} in {m.unit}" for m in taken)
+        passing.say("units.assumed", f"units that the file does not tell are taken to be the usual ones: {words}",
+                    WHY_UNIT, f"write {taken[0].heading} [{taken[0].unit}] to say so", "note", row=passing.sheet.header)  # fmt: skip
 
 
 def _needs_molar_mass(column: ColumnSpec, unit: str, reading: Reading) -> bool:

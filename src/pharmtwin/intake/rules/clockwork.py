@@ -38,10 +38,10 @@ def _restarts(given: Given) -> Iterator[Hit]:
 @rule("events.time_gap", "warning", "more than a year between two rows of a twin",
       why="a mistyped time or a wrong date leaves the body empty in between", fix="correct the time, or leave it")  # fmt: skip
 def _gap(given: Given) -> Iterator[Hit]:
+    if _serial(given):
+        return
     for rows in given.people.values():
         timed = sorted((e for e in rows if e.time is not None), key=lambda e: e.time or 0.0)
-        if _serial(given):
-            return
         for before, e in zip(timed, timed[1:], strict=False):
             gap = (e.time or 0.0) - (before.time or 0.0)
             covered = (before.addl or 0.0) * (before.ii or 0.0)

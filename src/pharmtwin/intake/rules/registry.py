@@ -47,6 +47,8 @@ class Event:
     value: float | None
     drug: str
     quantity: str
+    #: a positive concentration that was measured, None for all else
+    measured: float | None
 
     @property
     def is_dose(self) -> bool:
@@ -62,12 +64,6 @@ class Event:
     def row(self) -> int:
         """Line of the file."""
         return self.record.row
-
-    @property
-    def measured(self) -> float | None:
-        """A positive concentration that was measured, None for all else."""
-        missing = self.record.number("mdv") == 1 or self.record.number("blq") == 1
-        return self.value if self.is_sample and not missing and self.value is not None and self.value > 0 else None
 
 
 @dataclass(frozen=True)
@@ -122,10 +118,12 @@ class Given:
 
 def _event(r: Record) -> Event:
     n, evid = r.number, r.number("evid")
-    drug, quantity = r.text("drug"), r.text("dvid")
+    drug, quantity, value = r.text("drug"), r.text("dvid"), n("dv_ng_ml")
+    seen = evid == 0 and value is not None and value > 0 and n("mdv") != 1 and n("blq") != 1
     return Event(
         r, r.text("twin_id") or r.raw.get("twin_id", ""), n("time_h"), None if evid is None else int(evid),
-        n("dose_mg"), n("ii_h"), n("addl"), n("ss"), n("rate_mg_h"), n("duration_h"), n("dv_ng_ml"), drug, quantity,
+        n("dose_mg"), n("ii_h"), n("addl"), n("ss"), n("rate_mg_h"), n("duration_h"), value, drug, quantity,
+        value if seen else None,
     )  # fmt: skip
 
 
