@@ -143,7 +143,7 @@ def _take_units_row(passing: Passing, meant: list[Meaning]) -> dict[str, str]:
     number, cells = passing.rows[0]
     known = known_columns(passing.spec.table)
     numeric = [known[m.column] for m in meant if known[m.column].kind != "string" and known[m.column].unit]
-    told = {c.name: cells[c.name].strip("[]() ") for c in numeric if not is_missing(cells.get(c.name, ""))}
+    told = {c.name: _unit_text(c, cells[c.name]) for c in numeric if not is_missing(cells.get(c.name, ""))}
     if not told or any(NUMBER.fullmatch(t.replace(",", ".")) for t in told.values()):
         return {}
     units = {name: unit for name, unit in told.items() if is_unit(known[name], unit)}
@@ -163,6 +163,11 @@ def _take_units_row(passing: Passing, meant: list[Meaning]) -> dict[str, str]:
             passing.say("units.contradiction", f"the heading says {own[name]}, the row of units says {units[name]}",
                         WHY_UNIT, "keep one of them", row=number, column=name, value=units[name])  # fmt: skip
     return told
+
+
+def _unit_text(column: ColumnSpec, cell: str) -> str:
+    """A cell of a row of units: as it is if that is a unit (UCUM has [lb_av]), else without brackets around it."""
+    return cell if is_unit(column, cell) else cell.strip("[]() ")
 
 
 def _row_units(passing: Passing, meant: list[Meaning]) -> dict[str, dict[int, str]]:
@@ -270,8 +275,8 @@ def _constants(passing: Passing) -> None:
             doses_only, samples_only = column == "route", column == "use"
             for i, (_, cells) in enumerate(passing.rows):
                 dose = cells.get("evid", "") in ("1", "4")
-                if not (doses_only and not dose) and not (samples_only and dose):
-                    passing.rows[i][1][column] = text
+                idle = (doses_only and not dose) or (samples_only and dose)
+                passing.rows[i][1][column] = "" if idle else text
             passing.origin[column] = column
             passing.say("sheet.constant", f"the column {column} is {text} in every row, as intake.constants says",
                         "the sheet does not have it", "no action needed", "note", row=passing.sheet.header, value=text)  # fmt: skip

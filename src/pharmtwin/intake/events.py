@@ -197,13 +197,16 @@ def unknown_twins(path: str, records: Sequence[Record], twins: set[str] | None, 
 
 def _duplicates(path: str, records: Sequence[Record]) -> list[Finding]:
     seen: dict[tuple[object, ...], int] = {}
+    resets: dict[str, int] = {}
     findings = []
     for record in records:
+        if record.values.get("evid") in (3, 4):  # a reset may start a new clock
+            resets[record.text("twin_id")] = resets.get(record.text("twin_id"), 0) + 1
         twin, time, evid = record.text("twin_id"), record.number("time_h"), record.values.get("evid")
         if not twin or time is None or evid is None:
             continue
         what_of = tuple(record.text(c) for c in ("drug", "cmt", "dvid"))
-        first = seen.setdefault((twin, time, evid, *what_of), record.row)
+        first = seen.setdefault((twin, resets.get(twin, 0), time, evid, *what_of), record.row)
         if first != record.row:
             what = f"row {first} has the same twin, time and evid"
             why = "the dose would be given twice" if evid else "the sample would count twice"

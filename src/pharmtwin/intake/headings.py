@@ -65,7 +65,7 @@ def is_unit(column: ColumnSpec, unit: str) -> bool:
 
 def dialect_of(columns: Sequence[str]) -> str:
     """cdisc, nonmem or "": the first dialect whose needed headings are all there."""
-    names = {c.upper() for c in columns}
+    names = {re.split(r"[\s\[(]", c.upper(), maxsplit=1)[0] for c in columns}
     for name in ("cdisc", "nonmem"):
         if all(names & set(any_of) for any_of in dialects()[name]["needs"]):
             return name

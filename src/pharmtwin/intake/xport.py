@@ -9,6 +9,8 @@ from pharmtwin.findings import Finding
 from pharmtwin.intake.sheet import Sheet
 
 WHY = "the data set is read from it"
+#: what pandas 3.1 makes of a stored zero: the smallest number of the format, 16 to the power of -65
+ZERO = 16.0**-65
 #: cells that are read at most
 MAX_CELLS = 50_000_000
 
@@ -49,5 +51,6 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return ""
+        value = 0.0 if abs(value) <= ZERO else value
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
     return str(value).strip()

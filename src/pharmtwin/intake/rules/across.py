@@ -11,7 +11,7 @@ from pharmtwin.intake.rules.registry import Given, Hit, rule
 @rule("comedication.near", "warning", "a comedication that is spelt almost like a drug of the library",
       why="an inhibitor that is not recognised changes nothing", fix="correct the spelling", needs=("twins",), alone=False)  # fmt: skip
 def _near(given: Given) -> Iterator[Hit]:
-    names = [d.lower() for d in given.drugs]
+    names = sorted({d.lower() for d in given.drugs} | {d.lower().split("_")[0] for d in given.drugs})
     for r in given.twins.records:
         for name in (n.strip().lower() for n in r.text("comedication").split(";")):
             near = get_close_matches(name, names, n=1, cutoff=0.8) if name and name not in names else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pharmtwin.intake.rules.registry import Given, Hit, rule
+from pharmtwin.intake.rules.registry import Event, Given, Hit, rule
 
 
 @rule("events.time_order", "warning", "a row of a twin that lies before the row above it",
@@ -13,7 +13,7 @@ from pharmtwin.intake.rules.registry import Given, Hit, rule
 def _order(given: Given) -> Iterator[Hit]:
     for rows in given.people.values():
         latest, at = None, 0
-        for e in rows:
+        for e in _lines(rows):
             if e.evid in (3, 4):
                 latest = None  # a reset may start a new clock
             if e.time is None:
@@ -24,6 +24,15 @@ def _order(given: Given) -> Iterator[Hit]:
                 yield Hit(given.events, e.record, "time_h", what, level=level)
                 continue
             latest, at = e.time, e.row
+
+
+def _lines(rows: list[Event]) -> list[Event]:
+    """One row a line of the file: of a line that was read as several (a regimen in words), the earliest."""
+    first: dict[int, Event] = {}
+    for e in rows:
+        if e.row not in first or (e.time is not None and e.time < (first[e.row].time or 0.0)):
+            first[e.row] = e
+    return list(first.values())
 
 
 @rule("events.clock_restarts", "note", "a clock that starts anew after a reset (EVID 3 or 4)",
