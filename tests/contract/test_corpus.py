@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pharmtwin.body.checks import body_findings
 from tests.corpus.build import Study, broken, broken_cases, findings_of, sound_names, write
 
 CASES = broken_cases()
@@ -22,6 +23,22 @@ def usual(tmp_path_factory):
         write(Study.sound(name), folder)
         out[name] = findings_of(folder)[0]
     return out
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bodies_once():
+    """Most studies have the same people: the body's findings are a function of the sheet, and are kept by it."""
+    kept = {}
+
+    def once(twins, file="twins.tsv"):
+        key = (file, twins.to_json())
+        if key not in kept:
+            kept[key] = body_findings(twins, file)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pharmtwin.body.checks.body_findings", once)
+        yield
 
 
 def test_the_corpus_is_as_large_as_it_should_be():

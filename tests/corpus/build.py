@@ -80,7 +80,7 @@ def change(study: Study, what: dict[str, Any]) -> None:
     {file, copy: row, after: row, COLUMN: cell}   a copy of a row, put in after another (default: at the end)
     {file, delete: row}, {file, drop: column}, {file, rename: {old: new}}, {file, swap: [a, b]}
     {file, column: name, all: cell}     a column for all rows; {file, column: name, times: factor}
-    {file, replace: [old, new]}, {file, text: all of it}, {file, remove: true}, {file, encoding: utf-16}
+    {file, replace: [old, new]}, {file, text: all of it (see _content)}, {file, remove: true}, {file, encoding: utf-16}
     {config: {block: {key: value}}}     merged over study.yaml
     {file: x.xlsx, merge: A1:B1}, {file, cell: B3, is: value, format: "000"}, {file, cell: B3, date: 2026-03-04},
     {file, cell: B3, formula: "=A1"}, {file, hide: row}, {file, page: other}   workbooks
@@ -95,7 +95,7 @@ def change(study: Study, what: dict[str, Any]) -> None:
     if any(k in what for k in ("merge", "cell", "hide", "page")):
         study.after.append(what)
     elif "text" in what:
-        study.files[name if name in study.files else what["file"]] = what["text"]
+        study.files[name if name in study.files else what["file"]] = _content(study.files.get(name, ""), what["text"])
     elif "remove" in what:
         del study.files[name]
     elif "encoding" in what:
@@ -107,6 +107,13 @@ def change(study: Study, what: dict[str, Any]) -> None:
         rows, mark = _table(study.files[name])
         _rows(rows, what)
         study.files[name] = _text(rows, mark)
+
+
+def _content(before: str, text: str) -> str:
+    """All of a file: as written, ``@study/file`` for that of a sound study, ``@header`` for what begins with #."""
+    if text == "@header":
+        return "".join(line for line in before.splitlines(keepends=True) if line.startswith("#"))
+    return (HERE / "sound" / text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
 
 
 def _rows(rows: list[list[str]], what: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ ALLOWED = {
     "tables": LOWER,
 }
 #: the check of the input asks the genome stage's own checks about the VCFs, and the body stage's about the twins
-EXCEPTIONS = {("intake", "genome.reading.checks"), ("intake", "body.checks"), ("intake", "body.people.sizes")}
+EXCEPTIONS = {("intake", "genome.reading"), ("intake", "body.checks"), ("intake", "body.people.sizes")}
 #: a PEtab problem becomes a population model: the fit builds on the reader of SBML and PEtab, which knows no stage
 EXCEPTIONS |= {("inference", "exchange")}
 #: spreads of the body are declared by the body stage; `pharmtwin sensitivity` reads population models and the reference

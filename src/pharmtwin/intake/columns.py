@@ -7,6 +7,7 @@ words of the findings beside it). A missing or unreadable cell never stops the c
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -223,7 +224,7 @@ def _read_text(column: ColumnSpec, cell: str, wrong: Any) -> tuple[str | None, F
 
 def _read_number(column: ColumnSpec, cell: str, wrong: Any) -> tuple[float | None, Finding | None]:
     """A number; with a unit beside it or a comma in it, the probable number and an error."""
-    if NUMBER.fullmatch(cell):
+    if NUMBER.fullmatch(cell) and math.isfinite(float(cell)):
         return float(cell), None
     if re.fullmatch(r"[+-]?\d+(,\d+)+(\.\d+)?", cell):
         point = cell.replace(",", ".")

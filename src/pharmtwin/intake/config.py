@@ -76,8 +76,7 @@ def read_config(path: str, base: Path = Path(".")) -> tuple[dict[str, Any] | Non
 
     try:
         text = (base / path).read_text(encoding="utf-8-sig")
-        content = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content, node = _parsed(text)
     except FileNotFoundError:
         return broken("config.file_missing", "the configuration file does not exist", "correct the path")
     except (OSError, UnicodeDecodeError) as error:
@@ -94,6 +93,16 @@ def read_config(path: str, base: Path = Path(".")) -> tuple[dict[str, Any] | Non
         return broken("config.not_mapping", what, "write lines of the form 'key: value'", 1)
     places: Places = {}
     return content, places, _walk(path, node, "", places)
+
+
+def _parsed(text: str) -> tuple[Any, yaml.Node | None]:
+    """Content of a YAML text and its nodes, which know their lines; raises yaml.YAMLError or ValueError."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        return (loader.construct_document(node) if node is not None else None), node
+    finally:
+        loader.dispose()
 
 
 def _walk(path: str, node: yaml.Node | None, prefix: str, places: Places) -> list[Finding]:

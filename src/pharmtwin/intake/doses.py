@@ -35,7 +35,7 @@ def expand_regimens(passing: Passing) -> None:
             passing.say("regimen.unreadable", f"cannot be read: {error}", WHY,
                         "write AMOUNT UNIT qINTERVALh x NUMBER, e.g. 20 mg q24h x 14", row=number, column="regimen",
                         value=text)  # fmt: skip
-            out.append((number, cells))
+            out.append((number, {**cells, "evid": "1"} if samples else cells))
             continue
         rows = _events(parts, cells) if passing.spec.table == "events" else _scenario(passing, number, parts)
         for filled in rows:

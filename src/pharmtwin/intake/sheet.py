@@ -100,8 +100,8 @@ def _is_comment(line: str) -> bool:
 
 def _cells(line: str, delimiter: str) -> list[str]:
     """Cells of one line; of what the csv module refuses (a field of over 128 kB), the plain split."""
-    if delimiter == " ":
-        return line.split()
+    if delimiter == " ":  # NM-TRAN: # before a row, with or without a blank, comments it out
+        return ("#" + line[1:].lstrip() if line.startswith("#") else line).split()
     try:
         return next(csv.reader([line], delimiter=delimiter))
     except csv.Error:
@@ -147,7 +147,6 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
     columns = [cell.strip() for cell in _cells(header, delimiter)]
     if NMTRAN <= {c.lstrip("#").strip().upper() for c in columns}:  # the header may begin with # there: #ID, or # ID
         columns = [c.lstrip("#").strip() for c in columns]
-        columns = [c for c in columns if c] if delimiter == " " else columns
     while columns and not columns[-1]:
         columns.pop()
     for name in dict.fromkeys(c for c in columns if columns.count(c) > 1):

@@ -96,6 +96,8 @@ def read_tables(
 def not_said_at_the_door(cells: Sequence[Finding], door: Sequence[Finding], sheet: Sheet) -> list[Finding]:
     """Findings on cells without those on a cell that the door refused: it said why."""
     refused = {(f.row, f.column) for f in door if f.severity == "error" and f.row != sheet.header}
+    times = sheet.origin.get("time_h", "time_h")
+    refused |= {(f.row, times) for f in door if f.rule.startswith("time.") and f.severity == "error"}
     return [f for f in cells if (f.row, sheet.origin.get(f.column, f.column)) not in refused]
 
 

@@ -166,5 +166,5 @@ def _compartments(given: Given) -> Iterator[Hit]:
 @rule("events.no_doses", "error", "a data set without any dose",
       why="no concentration can be predicted", fix="add rows of doses (EVID 1 and AMT)", study=False)  # fmt: skip
 def _no_doses(given: Given) -> Iterator[Hit]:
-    if given.rows and not any(e.is_dose for e in given.rows):
+    if "evid" in given.events.columns and given.rows and not any(e.is_dose for e in given.rows):
         yield Hit(given.events, None, "", "no row is a dose")

@@ -31,16 +31,19 @@ def _rewritten(given: Given) -> Iterator[Hit]:
 
 @rule("ids.alike", "warning", "two ids of a sheet that differ in case, blanks or leading zeros only",
       why="they may be one person, split in two", fix="write one of them, or leave both if they are two people",
-      needs=("twins",), private=True)  # fmt: skip
+      needs=(), private=True)  # fmt: skip
 def _alike(given: Given) -> Iterator[Hit]:
+    table = given.tables.get("events" if given.alone else "twins")
     first: dict[str, tuple[str, int]] = {}
-    for r in given.twins.records:
+    told = set()
+    for r in table.records if table is not None else ():
         name = r.raw.get("twin_id", "")
-        if not name:
+        if not name or name in told:
             continue
+        told.add(name)
         other, row = first.setdefault(bare(name), (name, r.row))
-        if other != name:
-            yield Hit(given.twins, r, "twin_id", f"the id differs from that of row {row} in case, marks or zeros only")
+        if other != name and table is not None:
+            yield Hit(table, r, "twin_id", f"the id differs from that of row {row} in case, marks or zeros only")
 
 
 @rule("ids.apart", "warning", "rows of one id that are not together: NONMEM takes them for two people",

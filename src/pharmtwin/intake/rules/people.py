@@ -13,15 +13,16 @@ SIZES = ("age_y", "weight_kg", "height_cm", "creatinine_mg_dl")
 
 @rule("twins.placeholder", "error", "a number that stands for a missing value in other programs (-99, 999, 9999)",
       why="it would be used as a measured value", fix="leave the cell empty", needs=("twins",),
-      explains=("twins.out_of_range", "twins.adult_size", "twins.height_*", "twins.creatinine_umol", "twins.weight_*", "body.*",
+      explains=("*.out_of_range", "twins.adult_size", "twins.height_*", "twins.creatinine_umol", "twins.weight_*", "body.*",
                 "kidney.*", "twins.age_unit"))  # fmt: skip
 def _placeholder(given: Given) -> Iterator[Hit]:
     codes = set(given.limit("placeholders", "twins"))
-    for r in given.twins.records:
+    table = given.events if given.alone else given.twins
+    for r in table.records:
         for column in (*SIZES, "albumin_g_l", "haematocrit", "gfr_ml_min", "cystatin_c_mg_l", "agp_g_l"):
             value = r.number(column)
             if value in codes:
-                yield Hit(given.twins, r, column, "looks like the code of a missing value")
+                yield Hit(table, r, column, "looks like the code of a missing value")
 
 
 @rule("events.placeholder", "error", "a concentration or dose that stands for a missing value in other programs (-99, 9999)",
@@ -35,13 +36,14 @@ def _event_placeholder(given: Given) -> Iterator[Hit]:
 
 
 @rule("twins.birth_year", "error", "an age that is a year of birth",
-      why="organs and enzymes mature and age with it", fix="write the age in years", needs=("twins",), explains=("twins.out_of_range", "twins.age_unit", "body.*"))  # fmt: skip
+      why="organs and enzymes mature and age with it", fix="write the age in years", needs=("twins",), explains=("*.out_of_range", "twins.age_unit", "body.*"))  # fmt: skip
 def _birth_year(given: Given) -> Iterator[Hit]:
     low, high = given.limit("birth_year", "twins")
-    for r in given.twins.records:
+    table = given.events if given.alone else given.twins
+    for r in table.records:
         age = r.number("age_y")
         if age is not None and low <= age <= high and age == int(age):
-            yield Hit(given.twins, r, "age_y", "looks like a year of birth", value="")
+            yield Hit(table, r, "age_y", "looks like a year of birth", value="")
 
 
 @rule("twins.haematocrit_percent", "error", "a haematocrit in per cent",

@@ -47,12 +47,13 @@ def _value(given: Given) -> Iterator[Hit]:
       why="the samples of this twin may stand in another unit", fix="check the unit of this twin's concentrations")  # fmt: skip
 def _twin(given: Given) -> Iterator[Hit]:
     per_dose: dict[str, tuple[float, Event]] = {}
+    usual_dose = median(e.amount for e in given.rows if e.is_dose and e.amount)
     for twin, rows in given.people.items():
         if len({e.quantity for e in rows if e.measured is not None}) != 1:
             continue
         doses = [e.amount for e in rows if e.is_dose and e.amount]
         samples = [e for e in rows if e.measured is not None]
-        if doses and samples:
+        if doses and samples and not slip(median(doses) / usual_dose, *given.limit("slip")):  # else events.slip_dose
             per_dose[twin] = geometric_mean(e.measured or 0.0 for e in samples) / median(doses), samples[0]
     usual = median(ratio for ratio, _ in per_dose.values())
     for ratio, first in per_dose.values() if len(per_dose) >= 3 else ():
