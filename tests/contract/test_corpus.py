@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.corpus.build import Study, broken, broken_cases, findings_of, sound_names, write
 
 from pharmtwin.body.checks import body_findings
-from tests.corpus.build import Study, broken, broken_cases, findings_of, sound_names, write
 
 CASES = broken_cases()
 

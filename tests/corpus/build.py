@@ -1,7 +1,7 @@
 """Sound studies, and how a broken one is made of them: a few small changes, written down as data.
 
-A sound study is a folder of ``sound/``; a file ``x.xlsx.tsv`` or ``x.xpt.tsv`` is written as x.xlsx or x.xpt. A change is
-a mapping (see :func:`change`); rows are lines of the file, the header is 1.
+A sound study is a folder of ``sound/``; a file ``x.xlsx.tsv`` or ``x.xpt.tsv`` is written as x.xlsx or x.xpt. A change
+is a mapping (see :func:`change`); rows are lines of the file, the header is 1.
 """
 
 from __future__ import annotations
@@ -88,7 +88,11 @@ def change(study: Study, what: dict[str, Any]) -> None:
     if "config" in what:
         told = yaml.safe_load(study.files["study.yaml"])
         for block, keys in what["config"].items():
-            told[block] = {**told.get(block, {}), **keys} if isinstance(keys, dict) and isinstance(told.get(block, {}), dict) else keys
+            told[block] = (
+                {**told.get(block, {}), **keys}
+                if isinstance(keys, dict) and isinstance(told.get(block, {}), dict)
+                else keys
+            )
         study.files["study.yaml"] = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
         return
     name = study.name_of(what["file"])
@@ -175,7 +179,12 @@ def _workbook(rows: list[list[str]], path: Path, after: list[dict[str, Any]]) ->
     page = book.active
     page.title = "data"
     for row in rows:
-        page.append([float(c) if NUMBER.fullmatch(c) and not (len(c) > 1 and c[0] == "0" and c[1] != ".") else (c or None) for c in row])
+        page.append(
+            [
+                float(c) if NUMBER.fullmatch(c) and not (len(c) > 1 and c[0] == "0" and c[1] != ".") else (c or None)
+                for c in row
+            ]
+        )
     for what in (w for w in after if w["file"] == path.name):
         if "merge" in what:
             page.merge_cells(what["merge"])

@@ -10,6 +10,7 @@ import yaml
 from pharmtwin.intake.cells import REPAIRS
 
 ELSEWHERE = Path(__file__).resolve().parent / "rules" / "catalogue.yaml"
+HEAD = ELSEWHERE.with_name("page.md")
 #: first part of an id -> what its rules are about
 FAMILIES = {
     "config": "The configuration", "sheet": "Files and headers", "units": "Units", "time": "Clock times",
@@ -41,7 +42,7 @@ def page() -> str:
     from pharmtwin.intake.rules import RULES
 
     rules = catalogue()
-    lines = [HEAD.format(n=len(rules), own=len(RULES))]
+    lines = [HEAD.read_text(encoding="utf-8").format(n=len(rules), own=len(RULES)).rstrip("\n"), ""]
     lines += [f"* `{name}`: {what}" for name, what in REPAIRS.items()]
     for family, title in FAMILIES.items():
         its = {key: words for key, words in rules.items() if key.split(".")[0] == family}
@@ -56,23 +57,3 @@ def page() -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-HEAD = """# Findings: every rule of the check
-
-Written from the rules by `scripts/maintenance/findings_page.py`; a test holds it to them. {n} rules, {own} of them small functions in
-`src/pharmtwin/intake/rules`.
-
-    pharmtwin check STUDY                     a config file, a folder with one, or a data set alone
-    pharmtwin check STUDY --format json       also tsv, html
-    pharmtwin check STUDY --out FOLDER        findings.tsv, findings.json, findings.html, excluded.tsv
-
-Every finding reads `file:row column [value] - what - why - how to fix (rule)`. Rows are lines of the file (the header is 1; record n of a SAS
-file is row n + 1); columns and values are those of the file, also where they were converted. An *error* stops a run; a *warning* asks to look; a
-*note* tells what was read how. `intake.stop_on` of the configuration names warnings that stop a run too (`events.*` for a family). A rule of the
-twins sheet that was looked at can be accepted for a row in the column `accept`.
-
-Nothing is repaired in silence. A repair is made only if `intake.repairs` (or `--repair`) names it; each one is a note with row, column and the
-value as it was written. Rows that are not used (column `exclude`, commented rows, repairs that leave rows out) are flagged, and kept in
-`excluded.tsv`. The repairs:
-"""

@@ -126,15 +126,18 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
             continue
         also = f" (named by {len(records) - 1} more rows)" if len(records) > 1 else ""
         folder = (base / path).parent
-        beside = sorted(p.name for p in folder.iterdir() if ".vcf" in p.name or ".bcf" in p.name) if folder.is_dir() else []
+        beside = (
+            sorted(p.name for p in folder.iterdir() if ".vcf" in p.name or ".bcf" in p.name) if folder.is_dir() else []
+        )
         near = closest(Path(path).name, beside)
+        meant = f"write {near} if that is meant, or " if near else ""
         findings.append(
             Finding.create(
                 "vcf.file_missing",
                 sheet,
                 f"the file {path} does not exist{also}",
                 "the twin's genotypes are read from it",
-                f"{f'write {near} if that is meant, or ' if near else ''}correct the cell, or paths.vcf_dir in the config",
+                f"{meant}correct the cell, or paths.vcf_dir in the config",
                 row=records[0].row,
                 column="vcf",
                 value=records[0].text("vcf"),

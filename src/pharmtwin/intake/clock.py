@@ -55,7 +55,9 @@ def read_clock(passing: Passing) -> None:
             then = Problem("mixed", "is a number of hours among clock times")
         instants.append(then)
         if isinstance(then, Problem):
-            passing.say(f"time.{then.rule}", then.what, WHY, FIX[then.rule], row=rows[i][0], column="time_h", value=text)
+            passing.say(
+                f"time.{then.rule}", then.what, WHY, FIX[then.rule], row=rows[i][0], column="time_h", value=text
+            )
     twins = [c.get("twin_id", "") for _, c in rows]
     doses = [c.get("evid", "") in ("1", "4") or not is_missing(c.get("dose_mg", "")) for _, c in rows]
     zero = zero_times(twins, instants, doses)

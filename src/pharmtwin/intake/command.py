@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "study", nargs="*", metavar="STUDY",
-        help="a config file (.yaml), a folder with one, or data sets (NM-TRAN, CDISC ADPPK or ADPC as CSV or XPT, xlsx)",
+        help="a config file (.yaml), a folder with one, or data sets (NM-TRAN, CDISC as CSV or XPT, xlsx)",
     )  # fmt: skip
     p.add_argument("--configfile", nargs="+", action="extend", default=[], metavar="F",
                    help="your config file(s), merged over config/config.yaml in this order")  # fmt: skip
@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
                    help="units of a data set's columns, e.g. AMT=mg DV=ng/mL")  # fmt: skip
     p.add_argument("--timezone", default="", metavar="ZONE",
                    help="time zone of a data set's clock times without an offset, e.g. Europe/Berlin")  # fmt: skip
-    p.add_argument("--repair", nargs="+", default=[], metavar="REPAIR", help="repairs that may be made (docs/findings.md)")
+    p.add_argument(
+        "--repair", nargs="+", default=[], metavar="REPAIR", help="repairs that may be made (docs/findings.md)"
+    )
     p.add_argument("--no-vcf", action="store_true", help="do not look into the VCFs")
     return p
 
@@ -70,10 +72,7 @@ def check(words: argparse.Namespace) -> tuple[list[Finding], list[Excluded]]:
     """Findings and rows that are not used, of everything that the command names."""
     configs = [*words.configfile, *(s for s in words.study if s.endswith((".yaml", ".yml")))]
     others = [s for s in words.study if s not in configs]
-    if configs or not others:
-        out = _check_study(configs, Path("."), words)
-    else:
-        out = ([], [])
+    out = _check_study(configs, Path("."), words) if configs or not others else ([], [])
     for name in others:
         found = _check_folder(name, words) if Path(name).is_dir() else _check_data(name, words)
         out = (out[0] + found[0], out[1] + found[1])

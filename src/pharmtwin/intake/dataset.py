@@ -34,7 +34,9 @@ def data_spec() -> SheetSpec:
     """Columns of a data set: those of the events, and the covariates that may stand beside them."""
     events, twins = sheet_spec("events"), {c.name: c for c in sheet_spec("twins").columns}
     columns = [
-        replace(c, required=c.name in NEEDED, rule={**c.rule, "x-empty": c.rule.get("x-empty") or c.name in MAY_BE_EMPTY})
+        replace(
+            c, required=c.name in NEEDED, rule={**c.rule, "x-empty": c.rule.get("x-empty") or c.name in MAY_BE_EMPTY}
+        )
         for c in events.columns
     ]
     for name in COVARIATES:

@@ -39,7 +39,14 @@ class Passing:
         column = place.pop("column", "")
         self.findings.append(
             Finding.create(
-                rule, self.sheet.path, what, why, fix, severity=severity, column=self.origin.get(column, column), **place
+                rule,
+                self.sheet.path,
+                what,
+                why,
+                fix,
+                severity=severity,
+                column=self.origin.get(column, column),
+                **place,
             )
         )
 
@@ -132,7 +139,7 @@ def _rename(passing: Passing, meant: Iterable[Meaning]) -> None:
     foreign = [f"{m.heading} as {m.column}" for m in meant if m.by != "own" and m.heading != m.column]
     if foreign:
         passing.say("sheet.headings", f"headings are read under our names: {', '.join(foreign)}",
-                    "they are written as NONMEM or CDISC has them, in other letters, or with a unit", "no action needed",
+                    "they are those of NONMEM or CDISC, in other letters, or with a unit", "no action needed",
                     "note", row=passing.sheet.header)  # fmt: skip
 
 
@@ -202,7 +209,7 @@ def _numbers(passing: Passing, meaning: Meaning, column: ColumnSpec, unit: str, 
                     f"write it into the heading, e.g. {heading} [{column.unit}], or into intake.units: "
                     f"{{{heading}: {column.unit}}}", "warning" if passing.reading.alone else "error",
                     row=passing.sheet.header, column=column.name)  # fmt: skip
-    if unit and not is_unit(column, unit) or (unit and _needs_molar_mass(column, unit, passing.reading)):
+    if (unit and not is_unit(column, unit)) or (unit and _needs_molar_mass(column, unit, passing.reading)):
         _unknown_unit(passing, column, unit, passing.sheet.header)
         return
     changed: list[tuple[int, str, Done]] = []
@@ -224,7 +231,8 @@ def _numbers(passing: Passing, meaning: Meaning, column: ColumnSpec, unit: str, 
     moved = [(n, t, d) for n, t, d in changed if d.converted]
     if moved:
         number, text, done = moved[0]
-        passing.say("units.converted", f"{len(moved)} cell(s) converted from {unit or 'the units told'} to {column.unit}; "
+        told = unit or "the units told"
+        passing.say("units.converted", f"{len(moved)} cell(s) converted from {told} to {column.unit}; "
                     f"the first, {text}, is {done.text}", "the model works in one unit", "no action needed", "note",
                     row=number, column=column.name, value=text)  # fmt: skip
 
@@ -234,8 +242,9 @@ def _assumed(passing: Passing, meant: Iterable[Meaning], units_row: dict[str, st
     taken = [m for m in meant if m.assumed and m.column not in units_row]
     if taken:
         words = ", ".join(f"{m.heading} in {m.unit}" for m in taken)
+        fix = f"write {taken[0].heading} [{taken[0].unit}] to say so"
         passing.say("units.assumed", f"units that the file does not tell are taken to be the usual ones: {words}",
-                    WHY_UNIT, f"write {taken[0].heading} [{taken[0].unit}] to say so", "note", row=passing.sheet.header)  # fmt: skip
+                    WHY_UNIT, fix, "note", row=passing.sheet.header)  # fmt: skip
 
 
 def _needs_molar_mass(column: ColumnSpec, unit: str, reading: Reading) -> bool:
@@ -262,7 +271,7 @@ def _dates(passing: Passing) -> None:
     for number, heading in sorted(passing.sheet.dates):
         column = next((c for c, h in passing.origin.items() if h == heading), heading)
         if column not in ("time_h", "DATE", "date"):
-            passing.say("sheet.excel_date", "the workbook holds a date here", "a spreadsheet turns 3-4 or MAR1 into a date",
+            passing.say("sheet.excel_date", "the workbook holds a date here", "spreadsheets make dates of 3-4 or MAR1",
                         "format the column as text and type the cell anew", row=number, column=column,
                         value=next((c.get(column, "") for n, c in passing.rows if n == number), ""))  # fmt: skip
 
@@ -279,4 +288,5 @@ def _constants(passing: Passing) -> None:
                 passing.rows[i][1][column] = "" if idle else text
             passing.origin[column] = column
             passing.say("sheet.constant", f"the column {column} is {text} in every row, as intake.constants says",
-                        "the sheet does not have it", "no action needed", "note", row=passing.sheet.header, value=text)  # fmt: skip
+                        "the sheet does not have it", "no action needed", "note", row=passing.sheet.header,
+                        value=text)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Doses that a sheet does not write as rows of ours: regimens in words, ADPC's reference doses, NM-TRAN without EVID."""
+"""Doses that a sheet does not write as our rows: regimens in words, ADPC's reference doses, NM-TRAN without EVID."""
 
 from __future__ import annotations
 
@@ -116,12 +116,16 @@ def derived_doses(passing: Passing) -> None:
 
 
 def _reference_doses(passing: Passing) -> None:
-    """ADPC: each sample tells its time from the first dose (AFRLT), from its own dose (ARRLT), and that dose's amount."""
+    """ADPC: each sample tells its time from the first dose (AFRLT), from its own (ARRLT), and that dose's amount."""
     elapsed = next((c for c in passing.rows[0][1] if c.upper() == "ARRLT"), "")
     seen: set[tuple[str, float]] = set()
     out: list[tuple[int, dict[str, str]]] = []
     for number, cells in passing.rows:
-        amount, time, since = cells.get("dose_mg", ""), cells.get("time_h", ""), cells.get(elapsed, "") if elapsed else ""
+        amount, time, since = (
+            cells.get("dose_mg", ""),
+            cells.get("time_h", ""),
+            cells.get(elapsed, "") if elapsed else "",
+        )
         if NUMBER.fullmatch(time) and NUMBER.fullmatch(since) and NUMBER.fullmatch(amount) and float(amount) > 0:
             # a sample before its dose (ARRLT below 0) tells that dose as well
             key = cells.get("twin_id", ""), round(float(time) - float(since), 4)
@@ -134,6 +138,7 @@ def _reference_doses(passing: Passing) -> None:
     passing.rows = out
     passing.origin |= {"evid": "evid", "mdv": passing.origin.get("mdv", "mdv")}
     if seen:
-        passing.say("cdisc.doses_derived", f"{len(seen)} doses are read from the samples: amount DOSEA at AFRLT - ARRLT",
+        passing.say("cdisc.doses_derived", f"{len(seen)} doses are read from the samples: DOSEA at AFRLT - ARRLT",
                     "ADPC has no rows of doses; doses that no sample refers to are not in it",
-                    "give ADPPK, which has them, or add rows of doses", "warning", row=passing.sheet.header)  # fmt: skip
+                    "give ADPPK, which has them, or add rows of doses", "warning",
+                    row=passing.sheet.header)  # fmt: skip

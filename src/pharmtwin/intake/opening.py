@@ -69,7 +69,9 @@ def molar_mass(drug: str, base: Path) -> float | None:
         return None
 
 
-def open_sheet(path: str, table: str, reading: Reading, base: Path = Path("."), spec: SheetSpec | None = None) -> Opened:
+def open_sheet(
+    path: str, table: str, reading: Reading, base: Path = Path("."), spec: SheetSpec | None = None
+) -> Opened:
     """Read a sheet of a table (twins, events, scenarios, structure_calls), whatever file it is."""
     sheet, findings = read_sheet(path, base)
     if sheet is None:

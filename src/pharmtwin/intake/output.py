@@ -60,10 +60,14 @@ def as_page(findings: Sequence[Finding], title: str, excluded: Sequence[Excluded
                          "<th>Why it matters</th><th>How to fix</th><th>Rule</th></tr>")  # fmt: skip
             parts += [_row(f) for f in its] + ["</table>"]
     if excluded:
-        parts.append("<h2>Rows that are not used</h2><table><tr><th>File</th><th>Row</th><th>Why</th><th>Cells</th></tr>")
+        parts.append(
+            "<h2>Rows that are not used</h2><table><tr><th>File</th><th>Row</th><th>Why</th><th>Cells</th></tr>"
+        )
         for e in excluded:
             shown = " · ".join(t for t in e.cells.values() if t)
-            parts.append("<tr>" + "".join(f"<td>{html.escape(str(t))}</td>" for t in (e.file, e.row, e.reason, shown)) + "</tr>")
+            parts.append(
+                "<tr>" + "".join(f"<td>{html.escape(str(t))}</td>" for t in (e.file, e.row, e.reason, shown)) + "</tr>"
+            )
         parts.append("</table>")
     return "\n".join([*parts, "</body></html>"]) + "\n"
 
@@ -71,7 +75,10 @@ def as_page(findings: Sequence[Finding], title: str, excluded: Sequence[Excluded
 def _row(f: Finding) -> str:
     where = f"{f.file}{f':{f.row}' if f.row else ''} {f.column}".rstrip()
     cells = (where, f.value, f.what, f.why, f.fix)
-    inside = "".join(f"<td><code>{html.escape(c)}</code></td>" if i < 2 else f"<td>{html.escape(c)}</td>" for i, c in enumerate(cells))
+    inside = "".join(
+        f"<td><code>{html.escape(c)}</code></td>" if i < 2 else f"<td>{html.escape(c)}</td>"
+        for i, c in enumerate(cells)
+    )
     return f'<tr class="{f.severity}">{inside}<td>{html.escape(f.rule)}</td></tr>'
 
 

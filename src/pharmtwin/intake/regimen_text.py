@@ -15,8 +15,8 @@ from pharmtwin import units
 
 #: dosing intervals of Latin abbreviations and their kin, hours
 EVERY = {
-    "qd": 24.0, "od": 24.0, "sid": 24.0, "daily": 24.0, "oncedaily": 24.0, "qam": 24.0, "qpm": 24.0, "qhs": 24.0,
-    "bid": 12.0, "bd": 12.0, "twicedaily": 12.0, "tid": 8.0, "tds": 8.0, "qid": 6.0, "qds": 6.0, "qod": 48.0,
+    "qd": 24.0, "od": 24.0, "sid": 24.0, "daily": 24.0, "once daily": 24.0, "qam": 24.0, "qpm": 24.0, "qhs": 24.0,
+    "bid": 12.0, "bd": 12.0, "twice daily": 12.0, "tid": 8.0, "tds": 8.0, "qid": 6.0, "qds": 6.0, "qod": 48.0,
     "weekly": 168.0, "qw": 168.0,
 }  # fmt: skip
 ROUTES = {"po": "oral", "oral": "oral", "orally": "oral", "p.o.": "oral", "iv": "iv", "i.v.": "iv"}
@@ -27,7 +27,7 @@ PART = re.compile(
     rf"(?:\s+over\s+(?P<over>\d+(?:\.\d+)?)\s*(?P<over_unit>h|hr|hrs|hours?|min|mins|minutes?))?"
     rf"(?:\s+(?P<route2>po|p\.o\.|oral|orally|iv|i\.v\.))?"
     rf"(?:\s+(?:q\s*(?P<every>\d+(?:\.\d+)?)\s*(?P<every_unit>h|hr|hrs|hours?|d|days?|w|wk|weeks?)?"
-    rf"|(?P<word>{'|'.join(sorted(EVERY, key=len, reverse=True)).replace('oncedaily', 'once daily').replace('twicedaily', 'twice daily')})))?"
+    rf"|(?P<word>{'|'.join(sorted(EVERY, key=len, reverse=True))})))?"
     rf"(?:\s+(?P<route3>po|p\.o\.|oral|orally|iv|i\.v\.))?"
     rf"(?:\s*[x×*]\s*(?P<times>\d+)(?:\s*doses?)?|\s+for\s+(?P<length>\d+(?:\.\d+)?)\s*(?P<length_unit>d|days?|w|wk|weeks?|h|hours?))?"
     rf"(?:\s+once)?",
@@ -69,7 +69,9 @@ def parse_regimen(text: str) -> tuple[Part, ...]:
         raise RegimenError("is longer than 500 characters")
     for words in re.split(r"\s*(?:,?\s*\bthen\b|;)\s*", " ".join(text.split()), flags=re.IGNORECASE):
         if parts and parts[-1].interval_h == 0:
-            raise RegimenError("a single dose without an interval cannot be followed by 'then': say when, e.g. q24h x 1")
+            raise RegimenError(
+                "a single dose without an interval cannot be followed by 'then': say when, e.g. q24h x 1"
+            )
         part = _part(words, start)
         parts.append(part)
         start = part.end_h
@@ -90,7 +92,7 @@ def _part(words: str, start: float) -> Part:
         raise RegimenError("the amount is 0")
     interval = _hours(match["every"], match["every_unit"] or "h")
     if match["word"]:
-        interval = EVERY[match["word"].lower().replace(" ", "")]
+        interval = EVERY[match["word"].lower()]
     n = int(match["times"]) if match["times"] else 1
     if match["length"]:
         if interval <= 0:

@@ -83,7 +83,7 @@ def _delimiter(header: str, path: str, row: int) -> tuple[str, list[Finding]]:
             what = f"columns are separated by {name}, not by tabs (read as such)"
             why = "a comma or semicolon inside a cell would shift all cells to its right"
             return delimiter, [Finding.create("sheet.delimiter", path, what, why, SAVE_AS, row=row, severity="warning")]
-    if NMTRAN <= {name.upper() for name in header.replace("#", " ").split()}:
+    if {name.upper() for name in header.replace("#", " ").split()} >= NMTRAN:
         return " ", []
     if len(header.split()) > 1:
         what = "columns are separated by blanks, not by tabs"
@@ -95,7 +95,7 @@ def _delimiter(header: str, path: str, row: int) -> tuple[str, list[Finding]]:
 def _is_comment(line: str) -> bool:
     """A line that begins with #; with tabs in it, or NM-TRAN's items, it is a header whose first name begins so."""
     names = {name.upper() for name in re.split(r"[\s,#]+", line)}
-    return line.startswith("#") and "\t" not in line and not NMTRAN <= names
+    return line.startswith("#") and "\t" not in line and not names >= NMTRAN
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -145,7 +145,7 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
     if any(f.severity == "error" for f in delimiter_findings):
         return None, findings
     columns = [cell.strip() for cell in _cells(header, delimiter)]
-    if NMTRAN <= {c.lstrip("#").strip().upper() for c in columns}:  # the header may begin with # there: #ID, or # ID
+    if {c.lstrip("#").strip().upper() for c in columns} >= NMTRAN:  # the header may begin with # there: #ID, or # ID
         columns = [c.lstrip("#").strip() for c in columns]
     while columns and not columns[-1]:
         columns.pop()

@@ -12,8 +12,8 @@ from pharmtwin.intake.buckets import vcf_paths
 from pharmtwin.intake.columns import Record, check_cells, check_columns, sheet_spec
 from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, library_drugs, setting
 from pharmtwin.intake.events import check_events, is_blq_text
-from pharmtwin.intake.regimens import check_doses_by_weight, check_scenarios, check_structure_calls
 from pharmtwin.intake.opening import Excluded, as_written, open_sheet, reading_of
+from pharmtwin.intake.regimens import check_doses_by_weight, check_scenarios, check_structure_calls
 from pharmtwin.intake.rules import Given, Table, run_rules
 from pharmtwin.intake.sheet import Sheet
 from pharmtwin.intake.twins import check_twins
@@ -102,7 +102,7 @@ def not_said_at_the_door(cells: Sequence[Finding], door: Sequence[Finding], shee
 
 
 def _exclude_bad_rows(tables: Tables, cells: dict[str, list[Finding]]) -> None:
-    """Rows of the events sheet with an unreadable cell are flagged and kept, and not used (a repair that was asked for)."""
+    """Rows of the events sheet with an unreadable cell are flagged, kept and not used (a repair that was asked for)."""
     sheet = tables.sheets["events"]
     bad = {f.row: f for f in cells["events"] if f.severity == "error" and not is_blq_text(f)}
     for r in tables.records["events"]:

@@ -19,7 +19,9 @@ CLOCK = re.compile(
     re.IGNORECASE,
 )
 #: dates whose day and month cannot be told apart, or whose year has two digits
-OTHER_DATE = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(\d{2}|\d{4})(\s.*)?|\d{4}/\d{1,2}/\d{1,2}(\s.*)?|\d{1,2}-?[A-Za-z]{3}-?\d{2,4}([\s:].*)?")
+OTHER_DATE = re.compile(
+    r"\d{1,2}([/.-])\d{1,2}\1(\d{2}|\d{4})(\s.*)?|\d{4}/\d{1,2}/\d{1,2}(\s.*)?|\d{1,2}-?[A-Za-z]{3}-?\d{2,4}([\s:].*)?"
+)
 SECONDS_PER_HOUR = 3600.0
 
 

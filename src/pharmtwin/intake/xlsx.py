@@ -1,8 +1,8 @@
 """Reading of spreadsheets (xlsx) as sheets of text: what a cell shows, told apart from what a spreadsheet made of it.
 
 An id stays what it is where the workbook kept it as text. A number is written as a number, with the leading zeros that
-its format shows; a date is written in ISO 8601 and remembered as a date, so that a date in a column of ids or numbers is
-refused. Merged cells are refused: what lies under them is empty. Values of formulas are those that were saved last.
+its format shows; a date is written in ISO 8601 and remembered as a date, so that it is refused in a column of ids or
+numbers. Merged cells are refused: what lies under them is empty. Values of formulas are those that were saved last.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _read(book: Any, saved: Any, path: str) -> tuple[Sheet | None, list[Finding]
     findings: list[Finding] = []
 
     def say(rule: str, what: str, why: str, fix: str, row: int = 0, severity: str = "error", **place: str) -> None:
-        findings.append(Finding.create(rule, path, what, why, fix, row=row, severity=severity, **place))  # type: ignore[arg-type]
+        findings.append(Finding.create(rule, path, what, why, fix, row=row, severity=severity, **place))
 
     wanted = workbook_and_sheet(path)[1]
     filled = [p.title for p in saved.worksheets if any(_text(c)[0] for row in p.iter_rows() for c in row)]
@@ -123,10 +123,10 @@ def _table(lines: list[tuple[int, list[str], set[int]]], merged: list[str], path
         say("sheet.merged_header", f"the heading is merged ({over[header]})", WHY_MERGED,
             "write one heading into each cell of one row", header, value=next(t for t in names if t))  # fmt: skip
     for at in merged:
-        rows = [n for n in _rows_of(at) if n > header]
-        if rows:
+        below = [n for n in _rows_of(at) if n > header]
+        if below:
             say("sheet.merged_cells", f"cells are merged ({at})", WHY_MERGED, "unmerge them and fill every cell",
-                rows[0], value=at)  # fmt: skip
+                below[0], value=at)  # fmt: skip
     blank = sorted(set(range(header, lines[-1][0])) - {n for n, _, _ in lines})
     if blank:
         say("sheet.blank_line", f"{len(blank)} blank line(s) ignored, the first here", "a blank line may be a lost row",
@@ -135,12 +135,14 @@ def _table(lines: list[tuple[int, list[str], set[int]]], merged: list[str], path
         say("sheet.column_twice", f"the header names this column {names.count(twice)} times",
             "it is not clear which one is meant; the first was checked", "delete or rename the others",
             header, column=twice)  # fmt: skip
-    rows, dates = [], set()
+    rows: list[tuple[int, dict[str, str]]] = []
+    dates: set[tuple[int, str]] = set()
     for number, cells, dated in lines[1:]:
         stray = [i for i, t in enumerate(cells) if t and (i >= len(names) or not names[i])]
         if stray:
             say("sheet.row_width", f"{len(stray)} cell(s) stand under no heading",
-                "cells may stand under the wrong column", "give the column a heading, or clear the cells", number)  # fmt: skip
+                "cells may stand under the wrong column", "give the column a heading, or clear the cells",
+                number)  # fmt: skip
         rows.append((number, dict(reversed([(n, t) for n, t in zip(names, cells) if n]))))
         dates |= {(number, names[i]) for i in dated if i < len(names)}
     return Sheet(path, header, tuple(dict.fromkeys(n for n in names if n)), tuple(rows), "xlsx", frozenset(dates))

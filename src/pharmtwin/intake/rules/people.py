@@ -11,10 +11,24 @@ from pharmtwin.intake.sheet import is_missing
 SIZES = ("age_y", "weight_kg", "height_cm", "creatinine_mg_dl")
 
 
-@rule("twins.placeholder", "error", "a number that stands for a missing value in other programs (-99, 999, 9999)",
-      why="it would be used as a measured value", fix="leave the cell empty", needs=("twins",),
-      explains=("*.out_of_range", "twins.adult_size", "twins.height_*", "twins.creatinine_umol", "twins.weight_*", "body.*",
-                "kidney.*", "twins.age_unit"))  # fmt: skip
+@rule(
+    "twins.placeholder",
+    "error",
+    "a number that stands for a missing value in other programs (-99, 999, 9999)",
+    why="it would be used as a measured value",
+    fix="leave the cell empty",
+    needs=("twins",),
+    explains=(
+        "*.out_of_range",
+        "twins.adult_size",
+        "twins.height_*",
+        "twins.creatinine_umol",
+        "twins.weight_*",
+        "body.*",
+        "kidney.*",
+        "twins.age_unit",
+    ),
+)
 def _placeholder(given: Given) -> Iterator[Hit]:
     codes = set(given.limit("placeholders", "twins"))
     table = given.events if given.alone else given.twins
@@ -25,8 +39,14 @@ def _placeholder(given: Given) -> Iterator[Hit]:
                 yield Hit(table, r, column, "looks like the code of a missing value")
 
 
-@rule("events.placeholder", "error", "a concentration or dose that stands for a missing value in other programs (-99, 9999)",
-      why="it would be used as a measured value", fix="leave the cell empty, or write MDV 1", explains=("events.out_of_range", "events.slip_*", "events.dose_*", "events.above_dose"))  # fmt: skip
+@rule(
+    "events.placeholder",
+    "error",
+    "a concentration or dose that stands for a missing value in other programs (-99, 9999)",
+    why="it would be used as a measured value",
+    fix="leave the cell empty, or write MDV 1",
+    explains=("events.out_of_range", "events.slip_*", "events.dose_*", "events.above_dose"),
+)
 def _event_placeholder(given: Given) -> Iterator[Hit]:
     codes = {c for c in given.limit("placeholders", "twins") if c < 0 or c >= 9999}
     for e in given.rows:
@@ -35,8 +55,15 @@ def _event_placeholder(given: Given) -> Iterator[Hit]:
                 yield Hit(given.events, e.record, column, "looks like the code of a missing value")
 
 
-@rule("twins.birth_year", "error", "an age that is a year of birth",
-      why="organs and enzymes mature and age with it", fix="write the age in years", needs=("twins",), explains=("*.out_of_range", "twins.age_unit", "body.*"))  # fmt: skip
+@rule(
+    "twins.birth_year",
+    "error",
+    "an age that is a year of birth",
+    why="organs and enzymes mature and age with it",
+    fix="write the age in years",
+    needs=("twins",),
+    explains=("*.out_of_range", "twins.age_unit", "body.*"),
+)
 def _birth_year(given: Given) -> Iterator[Hit]:
     low, high = given.limit("birth_year", "twins")
     table = given.events if given.alone else given.twins
@@ -46,28 +73,61 @@ def _birth_year(given: Given) -> Iterator[Hit]:
             yield Hit(table, r, "age_y", "looks like a year of birth", value="")
 
 
-@rule("twins.haematocrit_percent", "error", "a haematocrit in per cent",
-      why="the blood to plasma ratio follows it", fix="write a fraction (42 % is 0.42)", needs=("twins",), explains=("twins.out_of_range",))  # fmt: skip
+@rule(
+    "twins.haematocrit_percent",
+    "error",
+    "a haematocrit in per cent",
+    why="the blood to plasma ratio follows it",
+    fix="write a fraction (42 % is 0.42)",
+    needs=("twins",),
+    explains=("twins.out_of_range",),
+)
 def _haematocrit(given: Given) -> Iterator[Hit]:
     low, high = given.limit("percent", "twins")
     for r in given.twins.records:
         value = r.number("haematocrit")
         if value is not None and low <= value <= high:
-            yield Hit(given.twins, r, "haematocrit", "looks like per cent", f"write {units.convert(value, 'fraction', '%', '1'):.4g}")
+            yield Hit(
+                given.twins,
+                r,
+                "haematocrit",
+                "looks like per cent",
+                f"write {units.convert(value, 'fraction', '%', '1'):.4g}",
+            )
 
 
-@rule("twins.albumin_g_dl", "error", "an albumin in g/dL",
-      why="the unbound fraction of drugs bound to it follows it", fix="write g/L (4.2 g/dL is 42)", needs=("twins",), explains=("twins.out_of_range",))  # fmt: skip
+@rule(
+    "twins.albumin_g_dl",
+    "error",
+    "an albumin in g/dL",
+    why="the unbound fraction of drugs bound to it follows it",
+    fix="write g/L (4.2 g/dL is 42)",
+    needs=("twins",),
+    explains=("twins.out_of_range",),
+)
 def _albumin(given: Given) -> Iterator[Hit]:
     low, high = given.limit("albumin_g_dl", "twins")
     for r in given.twins.records:
         value = r.number("albumin_g_l")
         if value is not None and low <= value <= high:
-            yield Hit(given.twins, r, "albumin_g_l", "looks like g/dL", f"write {units.convert(value, 'protein', 'g/dL', 'g/L'):.4g}")
+            yield Hit(
+                given.twins,
+                r,
+                "albumin_g_l",
+                "looks like g/dL",
+                f"write {units.convert(value, 'protein', 'g/dL', 'g/L'):.4g}",
+            )
 
 
-@rule("twins.copied_column", "warning", "a covariate that is the same in every row of the sheet",
-      why="a cell may have been copied down", fix="check the column, or leave it if it is right", needs=("twins",), alone=False)  # fmt: skip
+@rule(
+    "twins.copied_column",
+    "warning",
+    "a covariate that is the same in every row of the sheet",
+    why="a cell may have been copied down",
+    fix="check the column, or leave it if it is right",
+    needs=("twins",),
+    alone=False,
+)
 def _copied(given: Given) -> Iterator[Hit]:
     n = given.limit("alike", "twins")
     for column in SIZES:
@@ -76,8 +136,15 @@ def _copied(given: Given) -> Iterator[Hit]:
             yield Hit(given.twins, told[0], column, f"all {len(told)} twins have the same value")
 
 
-@rule("twins.same_person", "warning", "two twins equal in every covariate",
-      why="one person may stand in the sheet twice", fix="delete one row, or leave both if they are two people", needs=("twins",), alone=False)  # fmt: skip
+@rule(
+    "twins.same_person",
+    "warning",
+    "two twins equal in every covariate",
+    why="one person may stand in the sheet twice",
+    fix="delete one row, or leave both if they are two people",
+    needs=("twins",),
+    alone=False,
+)
 def _same(given: Given) -> Iterator[Hit]:
     n = given.limit("alike", "twins")
     seen: dict[tuple[str, ...], int] = {}

@@ -12,8 +12,14 @@ def slip(ratio: float, low: float, high: float) -> int:
     return 1 if low <= ratio <= high else -1 if ratio > 0 and low <= 1 / ratio <= high else 0
 
 
-@rule("events.slip_dose", "warning", "a dose about 1000 times, or a thousandth of, the usual dose of the drug in the study",
-      why="it may stand in µg or g", fix="check the unit of the dose (1 mg is 1000 µg)", explains=("events.dose_unit",))  # fmt: skip
+@rule(
+    "events.slip_dose",
+    "warning",
+    "a dose about 1000 times, or a thousandth of, the usual dose of the drug in the study",
+    why="it may stand in µg or g",
+    fix="check the unit of the dose (1 mg is 1000 µg)",
+    explains=("events.dose_unit",),
+)
 def _dose(given: Given) -> Iterator[Hit]:
     by: dict[str, list[Event]] = {}
     for e in given.rows:
@@ -26,8 +32,13 @@ def _dose(given: Given) -> Iterator[Hit]:
                 yield Hit(given.events, e.record, "dose_mg", f"usual {'of ' + drug + ' ' if drug else ''}is {usual:g}")
 
 
-@rule("events.slip_value", "warning", "one concentration about 1000 times, or a thousandth of, its neighbours of the same twin",
-      why="it may stand in another unit, or its decimal point was lost", fix="check the value and its unit")  # fmt: skip
+@rule(
+    "events.slip_value",
+    "warning",
+    "one concentration about 1000 times, or a thousandth of, its neighbours of the same twin",
+    why="it may stand in another unit, or its decimal point was lost",
+    fix="check the value and its unit",
+)
 def _value(given: Given) -> Iterator[Hit]:
     low, high = given.limit("slip")
     for rows in given.people.values():
@@ -35,16 +46,31 @@ def _value(given: Given) -> Iterator[Hit]:
         for i, e in enumerate(samples):
             near = [s for s in samples[max(0, i - 1) : i + 2] if s is not e and s.quantity == e.quantity]
             ratios = [(e.measured or 0.0) / (s.measured or 1.0) for s in near]
-            if len(samples) >= 3 and ratios and len({slip(r, low, high) for r in ratios} | {0}) == 2 and all(
-                slip(r, low, high) for r in ratios
+            if (
+                len(samples) >= 3
+                and ratios
+                and len({slip(r, low, high) for r in ratios} | {0}) == 2
+                and all(slip(r, low, high) for r in ratios)
             ):
                 others = [s for s in samples if s is not e]
-                if sum(bool(slip((e.measured or 0.0) / (s.measured or 1.0), low / 10, high * 10)) for s in others) >= 0.6 * len(others):
-                    yield Hit(given.events, e.record, "dv_ng_ml", f"the samples beside it are {', '.join(f'{s.measured:g}' for s in near)}")
+                if sum(
+                    bool(slip((e.measured or 0.0) / (s.measured or 1.0), low / 10, high * 10)) for s in others
+                ) >= 0.6 * len(others):
+                    yield Hit(
+                        given.events,
+                        e.record,
+                        "dv_ng_ml",
+                        f"the samples beside it are {', '.join(f'{s.measured:g}' for s in near)}",
+                    )
 
 
-@rule("events.slip_twin", "warning", "all concentrations of a twin about 1000 times, or a thousandth of, those of the others for their dose",
-      why="the samples of this twin may stand in another unit", fix="check the unit of this twin's concentrations")  # fmt: skip
+@rule(
+    "events.slip_twin",
+    "warning",
+    "all concentrations of a twin about 1000 times, or a thousandth of, those of the others for their dose",
+    why="the samples of this twin may stand in another unit",
+    fix="check the unit of this twin's concentrations",
+)
 def _twin(given: Given) -> Iterator[Hit]:
     per_dose: dict[str, tuple[float, Event]] = {}
     usual_dose = median(e.amount for e in given.rows if e.is_dose and e.amount)
@@ -62,8 +88,13 @@ def _twin(given: Given) -> Iterator[Hit]:
             yield Hit(given.events, first.record, "dv_ng_ml", what)
 
 
-@rule("events.weight_dose", "warning", "doses that follow body weight as mg/kg do, in a column of mg",
-      why="amounts may be per kg", fix="multiply by the weight, or leave it if doses were adjusted to weight")  # fmt: skip
+@rule(
+    "events.weight_dose",
+    "warning",
+    "doses that follow body weight as mg/kg do, in a column of mg",
+    why="amounts may be per kg",
+    fix="multiply by the weight, or leave it if doses were adjusted to weight",
+)
 def _per_kg(given: Given) -> Iterator[Hit]:
     doses = [e for e in given.rows if e.is_dose and e.amount]
     weights = [_weight(e) for e in doses]
@@ -72,7 +103,12 @@ def _per_kg(given: Given) -> Iterator[Hit]:
     products = {round((e.amount or 0.0) * w, 1) for e, w in zip(doses, weights, strict=True)}
     amounts = {e.amount for e in doses}
     if len(amounts) >= 4 and len(products) == 1:
-        yield Hit(given.events, doses[0].record, "dose_mg", f"dose times weight is {products.pop():g} in every row: dose / weight?")
+        yield Hit(
+            given.events,
+            doses[0].record,
+            "dose_mg",
+            f"dose times weight is {products.pop():g} in every row: dose / weight?",
+        )
 
 
 def _weight(e: Event) -> float:

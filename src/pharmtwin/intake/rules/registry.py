@@ -121,10 +121,21 @@ def _event(r: Record) -> Event:
     drug, quantity, value = r.text("drug"), r.text("dvid"), n("dv_ng_ml")
     seen = evid == 0 and value is not None and value > 0 and n("mdv") != 1 and n("blq") != 1
     return Event(
-        r, r.text("twin_id") or r.raw.get("twin_id", ""), n("time_h"), None if evid is None else int(evid),
-        n("dose_mg"), n("ii_h"), n("addl"), n("ss"), n("rate_mg_h"), n("duration_h"), value, drug, quantity,
+        r,
+        r.text("twin_id") or r.raw.get("twin_id", ""),
+        n("time_h"),
+        None if evid is None else int(evid),
+        n("dose_mg"),
+        n("ii_h"),
+        n("addl"),
+        n("ss"),
+        n("rate_mg_h"),
+        n("duration_h"),
+        value,
+        drug,
+        quantity,
         value if seen else None,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -174,10 +185,19 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(
-    id: str, level: str, about: str, *, why: str, fix: str, needs: tuple[str, ...] = ("events",),
-    explains: tuple[str, ...] = (), alone: bool = True, study: bool = True, private: bool = False,
+    id: str,
+    level: str,
+    about: str,
+    *,
+    why: str,
+    fix: str,
+    needs: tuple[str, ...] = ("events",),
+    explains: tuple[str, ...] = (),
+    alone: bool = True,
+    study: bool = True,
+    private: bool = False,
     row: bool = False,
-) -> Callable[[Callable[[Given], Iterator[Hit]]], Callable[[Given], Iterator[Hit]]]:  # fmt: skip
+) -> Callable[[Callable[[Given], Iterator[Hit]]], Callable[[Given], Iterator[Hit]]]:
     """Register a rule; raises ValueError for a second rule of the same id or an unknown level."""
 
     def register(check: Callable[[Given], Iterator[Hit]]) -> Callable[[Given], Iterator[Hit]]:
