@@ -14,7 +14,7 @@ from typing import Any
 from pharmtwin import units
 from pharmtwin.intake.columns import SCHEMAS, ColumnSpec, SheetSpec, sheet_spec
 
-BRACKETS = re.compile(r"(.*?)\s*[\[(]\s*([^\[\]()]+(?:\[[a-z_]+\])?)\s*[\])]\s*")
+BRACKETS = re.compile(r"([^\[(]*)[\[(](.+)[\])]\s*")
 #: concentrations in amount of substance: converted by the molar mass of the drug
 MOLAR = "amount_of_drug"
 
