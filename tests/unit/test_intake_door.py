@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 import pytest
+from tests.corpus.build import Study, write
 
 from pharmtwin.intake.cells import Reading
 from pharmtwin.intake.columns import sheet_spec
@@ -14,7 +15,6 @@ from pharmtwin.intake.door import through_door
 from pharmtwin.intake.sheet import parse_sheet
 from pharmtwin.intake.study import load_study
 from pharmtwin.workflow.plan import make_plan
-from tests.corpus.build import Study, write
 
 HOURS_OF_ADULTS = [0, 2, 4, 8, 12, 23.5]
 

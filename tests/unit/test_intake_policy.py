@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from tests.corpus.build import Study, change, findings_of, write
 
 from pharmtwin.cli import main
 from pharmtwin.findings import Finding
@@ -22,7 +23,6 @@ from pharmtwin.intake.output import as_json, as_page, as_tsv, excluded_tsv
 from pharmtwin.intake.policy import apply_policy
 from pharmtwin.intake.rules import RULES
 from pharmtwin.intake.study import load_study
-from tests.corpus.build import Study, change, findings_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
 

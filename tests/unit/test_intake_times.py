@@ -17,7 +17,8 @@ from pharmtwin.intake.times import Problem, instant, is_clock, is_other_date
         ("2026-03-29T08:00-0330", "", (2026, 3, 29, 11, 30)), ("2026-03-29T24:00+00", "", (2026, 3, 30, 0)),
         ("2026-03-29T01:59", "Europe/Berlin", (2026, 3, 29, 0, 59)),
         ("2026-03-29T03:00", "Europe/Berlin", (2026, 3, 29, 1)),
-        ("2026-10-25T03:00", "Europe/Berlin", (2026, 10, 25, 2)), ("2026-07-01T12:00", "Asia/Kolkata", (2026, 7, 1, 6, 30)),
+        ("2026-10-25T03:00", "Europe/Berlin", (2026, 10, 25, 2)),
+        ("2026-07-01T12:00", "Asia/Kolkata", (2026, 7, 1, 6, 30)),
         ("2026-10-25T02:30+01:00", "Europe/Berlin", (2026, 10, 25, 1, 30)),
     ],
 )  # fmt: skip
@@ -62,7 +63,8 @@ def test_regimens(text, parts):
 
 @pytest.mark.parametrize(
     "text",
-    ["20 q24h x 14", "20 mg q24h", "20 mg x 3", "20 lb qd x 2", "", "mg", "0 mg qd x 2", "20 mg qd x 0", "20 mg q0h x 2",
+    ["20 q24h x 14", "20 mg q24h", "20 mg x 3", "20 lb qd x 2", "", "mg", "0 mg qd x 2", "20 mg qd x 0",
+     "20 mg q0h x 2",
      "100 mg over 12h q8h x 3", "20 mg po iv qd x 2", "20 mg then 5 mg qd x 2", "20 mg qd x 99999", "1 mg" * 200],
 )  # fmt: skip
 def test_regimens_that_cannot_be_read_without_guessing(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -17,7 +18,7 @@ from typing import Any
 
 from pharmtwin import units
 from pharmtwin.findings import Finding
-from pharmtwin.intake.buckets import NUMBER
+from pharmtwin.intake.buckets import MISSING, NUMBER
 from pharmtwin.intake.sheet import Sheet, is_missing
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "config" / "schemas"
@@ -160,11 +161,17 @@ def _meant(column: ColumnSpec, unknown: list[str]) -> list[str]:
 
 def check_cells(sheet: Sheet, spec: SheetSpec) -> tuple[list[Record], list[Finding]]:
     """Read every known cell; the records keep what could be read, the findings say what could not."""
-    columns = [c for c in spec.columns if c.name in sheet.columns]
+    columns = [(c, *_plain_limits(c)) for c in spec.columns if c.name in sheet.columns]
     records, findings = [], []
     for row, raw in sheet.rows:
-        values = {}
-        for column in columns:
+        values: dict[str, Any] = {}
+        for column, may_be_empty, low, high in columns:
+            cell = raw.get(column.name, "")
+            if may_be_empty and cell in MISSING:
+                continue
+            if low < high and NUMBER.fullmatch(cell) and low <= float(cell) <= high:
+                values[column.name] = float(cell)  # the usual cell, read without ceremony
+                continue
             value, finding = _read(sheet.path, spec.table, row, column, raw.get(column.name, ""))
             if value is not None:
                 values[column.name] = value
@@ -172,6 +179,15 @@ def check_cells(sheet: Sheet, spec: SheetSpec) -> tuple[list[Record], list[Findi
                 findings.append(finding)
         records.append(Record(row, raw, values))
     return records, findings
+
+
+def _plain_limits(column: ColumnSpec) -> tuple[bool, float, float]:
+    """Whether the cell may be empty, and the range of a plain number; an empty range where more is to be checked."""
+    rule = column.rule
+    if column.kind != "number" or "enum" in rule or "exclusiveMinimum" in rule:
+        return bool(rule.get("x-empty")), 1.0, 0.0
+    largest = sys.float_info.max
+    return bool(rule.get("x-empty")), float(rule.get("minimum", -largest)), float(rule.get("maximum", largest))
 
 
 def _read(path: str, table: str, row: int, column: ColumnSpec, cell: str) -> tuple[Any, Finding | None]:

@@ -77,9 +77,9 @@ def check_opened(opened: Opened) -> list[Finding]:
 
 def _tables(sheet: Sheet, records: Sequence[Record], people: Sequence[Record]) -> dict[str, Table]:
     columns = frozenset(sheet.columns)
-    tables = {"events": Table(sheet.path, sheet.header, records, columns, sheet.undeclared)}
+    tables = {"events": Table(sheet.path, sheet.header, records, columns, sheet.undeclared, sheet.origin)}
     if set(COVARIATES) & columns:
-        tables["twins"] = Table(sheet.path, sheet.header, people, columns, sheet.undeclared)
+        tables["twins"] = Table(sheet.path, sheet.header, people, columns, sheet.undeclared, sheet.origin)
     return tables
 
 

@@ -10,6 +10,8 @@ from pharmtwin.intake.columns import Record, sheet_spec
 from pharmtwin.intake.sheet import Sheet, is_missing
 
 WHY_DOSE = "without it no concentration can be predicted"
+# The place to open when the fit of the workflow takes censored values: rows with blq 1, a value below lloq_ng_ml or a
+# text such as <0.5 are refused in check_events (_observation, _blq); a data set alone takes blq and its limit already.
 WHY_BLQ = "a value below the limit is no measurement, and this version has no likelihood for censored values"
 FIX_BLQ = "leave the row out (column exclude: the row is flagged and kept)"
 

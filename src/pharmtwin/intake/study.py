@@ -148,7 +148,7 @@ def _rules(
 def given_of(tables: Tables, drug: str) -> Given:
     """What the registered rules look at."""
     there = {
-        name: Table(s.path, s.header, tables.records[name], frozenset(s.columns), s.undeclared)
+        name: Table(s.path, s.header, tables.records[name], frozenset(s.columns), s.undeclared, s.origin)
         for name, s in tables.sheets.items()
         if s is not None
     }

@@ -113,7 +113,9 @@ def _summaries(given: Given) -> Iterator[Hit]:
 def _header_again(given: Given) -> Iterator[Hit]:
     for table in given.tables.values():
         for r in table.records:
-            same = [c for c, cell in r.raw.items() if cell and cell.lower() == c.lower()]
+            if not any(map(str.isalpha, "".join(list(r.raw.values())[:3]))):
+                continue  # a header begins with names
+            same = [c for c, cell in r.raw.items() if cell and cell.lower() == table.origin.get(c, c).lower()]
             if len(same) >= 2:
                 yield Hit(table, r, same[0], "the row repeats the header")
 
@@ -130,7 +132,7 @@ def _header_again(given: Given) -> Iterator[Hit]:
 def _error_values(given: Given) -> Iterator[Hit]:
     for table in given.tables.values():
         for r in table.records:
-            for column, cell in r.raw.items():
+            for column, cell in r.raw.items() if "#" in "".join(r.raw.values()) else ():
                 if cell.startswith("#") and re.fullmatch(
                     r"#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!)", cell
                 ):

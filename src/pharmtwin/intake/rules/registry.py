@@ -21,13 +21,17 @@ from pharmtwin.intake.sheet import is_missing
 
 @dataclass(frozen=True)
 class Table:
-    """A sheet that was read: path, line of its header, records, our columns, those whose unit nobody states."""
+    """A sheet that was read: path, line of its header, records, our columns, those whose unit nobody states.
+
+    ``origin``: heading in the file by our column, where they differ.
+    """
 
     path: str
     header: int
     records: Sequence[Record]
     columns: frozenset[str]
     undeclared: frozenset[str] = frozenset()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
