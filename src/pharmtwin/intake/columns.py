@@ -216,7 +216,8 @@ def _read(path: str, table: str, row: int, column: ColumnSpec, cell: str) -> tup
     if "exclusiveMinimum" in column.rule and value <= column.rule["exclusiveMinimum"]:
         return value, wrong("out_of_range", f"must be greater than {column.rule['exclusiveMinimum']:g}{unit}")
     if (low is not None and value < low) or (high is not None and value > high):
-        limits = f"{low:g} to {high:g}{unit}" if None not in (low, high) else f"at least {low:g}{unit}"
+        limits = " to ".join(f"{limit:g}" for limit in (low, high) if limit is not None) + unit
+        limits = limits if None not in (low, high) else f"{'at most' if low is None else 'at least'} {limits}"
         return value, wrong("out_of_range", f"is outside of the allowed range, {limits}")
     return value, None
 
