@@ -28,7 +28,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo qualification test lint reference property peers reads nonmem bench calibration browser lock update-genes clean python-in-range
+.PHONY: help setup demo qualification test lint reference property peers reads nonmem bench calibration browser lock update-genes audit fuzz fuzz-tools clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
@@ -43,6 +43,8 @@ help:
 	@echo "make browser    the demo report in headless Chromium: size, pictures"
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
 	@echo "make update-genes  gene tables from their open sources: fetched, or below SOURCE=folder (docs/gene-tables.md)"
+	@echo "make audit      known vulnerabilities of the locked packages: pip-audit if installed, else an offline list"
+	@echo "make fuzz       every parser of user files under a coverage-guided fuzzer (Linux); SECONDS=180 a parser, two at once"
 	@echo "make reads      adds WhatsHap, for read-backed phasing (paths.alignments)"
 	@echo "make nonmem     adds pharmpy, for NONMEM control streams (pharmtwin import-nonmem; docs/nonmem.md)"
 	@echo "make clean      remove the environment, caches and the results of the demo (other results stay)"
@@ -90,7 +92,7 @@ qualification: setup
 	$(RUN) snakemake qualification --cores $(CORES) --config qualification='{data: "$(DATA)"}'
 
 test: setup
-	$(RUN) python -m pytest tests/unit tests/contract tests/workflow $(PYTEST_ARGS)
+	$(RUN) python -m pytest tests/unit tests/contract tests/fuzz tests/workflow $(PYTEST_ARGS)
 
 lint: setup
 	$(RUN) ruff check .
@@ -129,11 +131,11 @@ browser: setup
 # optional extras, each with its own lock on top of requirements.lock; csscompressor has no wheel
 EXTRA_WHEELS := --only-binary :all: --no-binary csscompressor
 
-peers reads nonmem: setup
+peers reads nonmem fuzz-tools: setup
 	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes $(EXTRA_WHEELS) -r requirements-$@.lock; \
+	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes $(EXTRA_WHEELS) -r requirements-$(@:fuzz-tools=fuzz).lock; \
 	else \
-	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(EXTRA_WHEELS) -r requirements-$@.lock; \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(EXTRA_WHEELS) -r requirements-$(@:fuzz-tools=fuzz).lock; \
 	fi
 
 lock:
@@ -141,6 +143,7 @@ lock:
 	uv pip compile requirements-peers.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-peers.lock
 	uv pip compile requirements-reads.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-reads.lock
 	uv pip compile requirements-nonmem.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-nonmem.lock
+	uv pip compile requirements-fuzz.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-fuzz.lock
 	$(MAKE) setup
 	$(RUN) python scripts/maintenance/build_envs.py
 
@@ -149,6 +152,16 @@ SOURCE ?=
 update-genes: setup
 	$(RUN) python scripts/maintenance/build_gene_tables.py $(if $(SOURCE),--data "$(SOURCE)")
 
+audit: setup
+	@if command -v pip-audit >/dev/null; then \
+	  for lock in requirements*.lock; do echo "$$lock"; pip-audit --require-hashes --disable-pip -r $$lock || exit 1; done; \
+	else $(RUN) python scripts/maintenance/audit.py; fi
+
+SECONDS ?= 180
+NAMES ?=
+fuzz: fuzz-tools
+	$(RUN) python -m tests.fuzz.run --seconds $(SECONDS) --at-once 2 $(NAMES)
+
 clean:
-	rm -rf $(VENV) results/demo results/browser .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) results/demo results/browser results/fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find src scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,6 +19,7 @@ include: "rules/scores.smk"
 include: "rules/twins.smk"
 include: "rules/fit.smk"
 include: "rules/pbpk.smk"
+include: "rules/attributions.smk"
 include: "rules/sensitivity.smk"
 include: "rules/qualification.smk"
 include: "rules/report.smk"
@@ -39,7 +40,7 @@ if workflow.is_main_process and failed_solves(SOLVER_CHECKS):
         conda:
             "envs/report.yaml"
         shell:
-            "true > {log}"
+            "true > {log:q}"
 
 else:
 

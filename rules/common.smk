@@ -1,6 +1,7 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
 
+from pharmtwin.intake.pseudonyms import in_config
 from pharmtwin.intake.sheet import workbook_and_sheet
 from pharmtwin.workflow.calls import note_call
 from pharmtwin.workflow.gate import gate
@@ -13,6 +14,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if workflow.is_main_process:
     gate(config, [str(f) for f in workflow.configfiles], dry_run=workflow.dryrun)
 
+# privacy.pseudonyms: from here on ids are keyed hashes
+in_config(config)
 PLAN = make_plan(config)
 OUT = f"results/{config['study']}"
 LOG = f"{OUT}/logs"

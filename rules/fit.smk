@@ -3,7 +3,7 @@ if FIT:
 
     rule fit:
         input:
-            f"{OUT}/compile/whole_body_for_fit.json",
+            f"{OUT}/compile/whole_body.json",
             ancient(PATHS["twins"]),
             ancient(PATHS["events"]),
             drug=DRUG_FILE,
@@ -17,6 +17,7 @@ if FIT:
             diagnostics=f"{OUT}/fit/diagnostics.tsv",
             individual=f"{OUT}/fit/twins.tsv",
             genotype=f"{OUT}/fit/genotype.tsv",
+            diplotypes=f"{OUT}/fit/diplotypes.tsv",
             posterior=f"{OUT}/fit/posterior.nc",
         log:
             f"{LOG}/fit.log",
@@ -34,7 +35,7 @@ if FIT:
                 config, "fit", "drug", "master_seed", *TWIN_SETTINGS
             ),
             code=script_digest("fit"),
-            facts=facts_digest("genes", "physiology"),
+            facts=facts_digest("genes", "physiology", "inference/diagnostics.tsv"),
         script:
             "../scripts/fit.py"
 

@@ -16,6 +16,8 @@ rule pbpk:
         exposure=f"{OUT}/pbpk/{{bucket}}/exposure.parquet",
         profiles=f"{OUT}/pbpk/{{bucket}}/profiles.parquet",
         predictions=f"{OUT}/pbpk/{{bucket}}/predictions.parquet",
+        scores=f"{OUT}/pbpk/{{bucket}}/predictive_scores.parquet",
+        exceedance=f"{OUT}/pbpk/{{bucket}}/exceedance.parquet",
         checks=f"{OUT}/pbpk/{{bucket}}/solver_check.tsv",
     log:
         f"{LOG}/pbpk/{{bucket}}.log",
@@ -29,7 +31,9 @@ rule pbpk:
         runtime=120,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
-        settings=settings_digest(config, "pbpk", "drug", "master_seed"),
+        settings=settings_digest(
+            config, "pbpk", "drug", "master_seed", "evaluation.limits_ng_ml"
+        ),
         code=script_digest("pbpk"),
         facts=facts_digest("physiology"),
     script:

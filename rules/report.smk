@@ -15,15 +15,28 @@ SOLVER_CHECKS = [
     *([f"{OUT}/published/solver_check.tsv"] if PUBLISHED else []),
     *gathered("pbpk", "solver_check.tsv"),
     f"{OUT}/pbpk/population/solver_check.tsv",
+    *(gathered("attributions", "solver_check.tsv") if ATTRIBUTIONS else []),
 ]
+ATTRIBUTED = gathered("attributions", "attributions.parquet") if ATTRIBUTIONS else []
 
 
 rule evaluate:
     input:
+        ancient(PATHS["twins"]),
         predictions=gathered("pbpk", "predictions.parquet"),
+        predictive_scores=gathered("pbpk", "predictive_scores.parquet"),
+        exceedance=gathered("pbpk", "exceedance.parquet"),
         published=PUBLISHED_TABLE,
+        genotype=gathered("twins", "genotype.parquet"),
+        body=gathered("twins", "body.parquet"),
+        fit=FIT_TABLES,
+        sobol=[f"{OUT}/sensitivity/sobol.tsv"] if SENSITIVITY else [],
+        checks=SOLVER_CHECKS,
     output:
         accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        metrics=f"{OUT}/evaluate/evaluation_metrics.tsv",
+        groups=f"{OUT}/evaluate/evaluation_groups.tsv",
+        validation=f"{OUT}/evaluate/validation.tsv",
         verdict=f"{OUT}/evaluate/verdict.txt",
     log:
         f"{LOG}/evaluate.log",
@@ -36,8 +49,10 @@ rule evaluate:
         mem_mb=1500,
         runtime=30,
     params:
+        rows=rows_digest_of_twins(),
         settings=settings_digest(config, "data_kind", "master_seed"),
         code=script_digest("evaluate"),
+        facts=facts_digest("evaluation_groups.tsv", "validation_tiers.tsv"),
     script:
         "../scripts/evaluate.py"
 
@@ -71,10 +86,18 @@ rule report:
         fit=FIT_TABLES,
         sensitivity=SENSITIVITY_TABLES,
         published=PUBLISHED_TABLE,
+        scores=gathered("pbpk", "predictive_scores.parquet"),
+        exceedance=gathered("pbpk", "exceedance.parquet"),
         accuracy=f"{OUT}/evaluate/accuracy.tsv",
+        evaluation=[
+            f"{OUT}/evaluate/{t}.tsv"
+            for t in ("evaluation_metrics", "evaluation_groups", "validation")
+        ],
         verdict=f"{OUT}/evaluate/verdict.txt",
+        attributions=ATTRIBUTED,
     output:
         index=f"{OUT}/report/index.html",
+        evaluation=f"{OUT}/report/evaluation.html",
         pages=directory(f"{OUT}/report/twins"),
     log:
         f"{LOG}/report.log",
@@ -90,7 +113,13 @@ rule report:
         rows=rows_digest_of_twins(),
         settings=settings_digest(config, *sorted(config)),
         code=script_digest("report"),
-        facts=facts_digest("report", "versions.tsv", "genes", "physiology"),
+        facts=facts_digest(
+            "report",
+            "versions.tsv",
+            "genes",
+            "physiology",
+            "inference/diagnostics.tsv",
+        ),
     script:
         "../scripts/report.py"
 

@@ -19,6 +19,8 @@ for name, path in (
     ("exposure", snakemake.output.exposure),
     ("profiles", snakemake.output.profiles),
     ("predictions", snakemake.output.predictions),
+    ("predictive_scores", snakemake.output.scores),
+    ("exceedance", snakemake.output.exceedance),
     ("solver_check", snakemake.output.checks),
 ):
     write_table(name, tables[name], Path(path))

@@ -5,7 +5,8 @@ from pathlib import Path
 from pharmtwin.sensitivity.stage import morris_job, results_job, screen_job, sobol_job, study_subject
 from pharmtwin.tables import write_table
 from pharmtwin.workflow.job import start
-from pharmtwin.workflow.subject import analysed_person, analysed_scenario, reference_activity
+from pharmtwin.workflow.reference import reference_activity
+from pharmtwin.workflow.subject import analysed_person, analysed_scenario
 
 log = start(snakemake)
 files, wanted, config = snakemake.input, snakemake.wildcards, snakemake.config

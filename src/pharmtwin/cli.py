@@ -21,6 +21,7 @@ def genome(arguments: argparse.Namespace) -> int:
     from pharmtwin.genome.reading.vcf import VcfError
     from pharmtwin.genome.release import definition_version
     from pharmtwin.intake.config import load_config
+    from pharmtwin.tables.spreadsheet import tsv
 
     genes = arguments.genes or list(GENES)
     unknown = [g for g in genes if g not in GENES]
@@ -47,7 +48,7 @@ def genome(arguments: argparse.Namespace) -> int:
     if has_errors(findings):
         return 1
     text = f"# definitions: {definition_version()}; for research use only\n"
-    text += table.to_csv(sep="\t", index=False, lineterminator="\n")
+    text += tsv(table)
     if arguments.out:
         Path(arguments.out).write_text(text, encoding="utf-8")
     else:
@@ -136,6 +137,8 @@ OWN = {
                 "the dossier of a finished run: HTML, DOCX, PDF and an electronic package"),
     "verify": ("provenance.command", "main",
                "a run against its manifest, against a second run, or against a fresh one (--rerun)"),
+    "pseudonyms": ("intake.pseudonyms_command", "main",
+                   "who is who in a study that ran under pseudonyms (privacy.pseudonyms)"),
     "import-nonmem": ("inference.nonmem.importing.command", "main",
                       "a NONMEM control stream as a population model file, and what was not understood"),
     "import-petab": ("inference.petab.command", "main",

@@ -37,6 +37,21 @@ def fact_table(name: str) -> pd.DataFrame:
     return _table(name, path, path.stat().st_mtime_ns).copy()
 
 
+def fact_values(name: str, key: str, **wanted: str) -> dict[str, float]:
+    """Column ``value`` of a TSV resource by column ``key``, of the rows whose columns have the ``wanted`` values.
+
+    Raises KeyError where no row has them, naming what there is.
+    """
+    table = fact_table(name)
+    for column, value in wanted.items():
+        mine = table[table[column].astype(str) == value]
+        if mine.empty:
+            known = ", ".join(dict.fromkeys(table[column].astype(str)))
+            raise KeyError(f"resources/{name} has no {column} {value!r}; it has {known}")
+        table = mine
+    return dict(zip(table[key].astype(str), table["value"].astype(float), strict=True))
+
+
 def fact_yaml(name: str) -> dict[str, Any]:
     """A YAML resource (drug file and the like) as a dictionary."""
     return dict(yaml.safe_load(resource_path(name).read_text(encoding="utf-8")))

@@ -65,7 +65,15 @@ class Finding:
         place = self.file + (f":{self.row}" if self.row else "")
         where = f"{place} {self.column}".rstrip()
         shown = f" [{self.value}]" if self.value != "" else ""
-        return f"{where}{shown} - {self.what} - {self.why} - {self.fix} ({self.rule})"
+        return printable(f"{where}{shown} - {self.what} - {self.why} - {self.fix} ({self.rule})")
+
+
+def printable(text: str) -> str:
+    """Text on one line of a terminal or log: control characters and invisible ones as escapes, ``\\x1b`` or ``\\n``.
+
+    A value may hold a terminal's commands, a line end that fakes another message, or marks that turn its direction.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

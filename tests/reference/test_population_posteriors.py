@@ -61,7 +61,7 @@ def test_mavoglurant_is_that_of_stan(mavoglurant: Mavoglurant) -> None:
     assert len(posterior.table) == 8 + 20
     assert posterior.table["ess_bulk"].min() >= 400 and posterior.table["ess_tail"].min() >= 400
     assert posterior.verdict == "good"
-    assert posterior.slowest()[1] >= 100 * anchors.TURING
+    assert posterior.slowest()[1] >= 100 * anchors.published("mavoglurant", "ess_rate")["CLintHat"]
     assert seconds < 900
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from evaluation_fixture import validation_of
 
 from pharmtwin.evaluation.accuracy import accuracy
 from pharmtwin.evaluation.verdict import verdict
@@ -293,17 +294,20 @@ def _fit_tables() -> dict[str, pd.DataFrame]:
     names = ["parameter", "meaning", "unit", "mean", "sd", "q05", "q50", "q95"]
     names += ["prior_q05", "prior_q50", "prior_q95", "rhat", "ess_bulk", "ess_tail"]
     checks = [
-        ("divergences", 0.0, "0", True),
-        ("max_rhat", 1.008, "below 1.01", True),
-        ("min_ess_bulk", 640.0, "at least 400", True),
-        ("min_ess_tail", 512.0, "at least 400", True),
-        ("min_e_bfmi", 0.81, "above 0.3", True),
-        ("solver_failures", 0.0, "0", True),
-        ("max_treedepth_hits", 4.0, "0", False),
+        ("chains", 4.0, "at least 4", True, ""),
+        ("divergences", 0.0, "at most 0", True, ""),
+        ("max_rhat", 1.008, "below 1.01", True, "omega_Kp"),
+        ("min_ess_bulk", 640.0, "at least 400", True, "omega_Kp"),
+        ("min_ess_tail", 512.0, "at least 400", True, "eta[T1,eta_MTT]"),
+        ("max_mcse_mean", 0.04, "at most 0.1", True, "omega_Kp"),
+        ("max_mcse_sd", 0.03, "at most 0.1", True, "omega_Kp"),
+        ("min_e_bfmi", 0.81, "above 0.3", True, "chain 2"),
+        ("solver_failures", 0.0, "at most 0", True, ""),
+        ("max_treedepth_hits", 4.0, "at most 0", False, ""),
     ]
     return {
         "fit_summary": pd.DataFrame(rows, columns=names),
-        "fit_diagnostics": pd.DataFrame(checks, columns=["check", "value", "limit", "passed"]),
+        "fit_diagnostics": pd.DataFrame(checks, columns=["check", "value", "limit", "passed", "worst"]),
     }
 
 
@@ -432,4 +436,5 @@ def make_inputs(tables: dict[str, Any] | None = None, **changes: Any) -> ReportI
         **tables,
         **changes,
     }
+    values.setdefault("validation", validation_of(values))
     return ReportInputs.create(**values)

@@ -247,7 +247,7 @@ def test_what_a_design_does_not_allow_has_a_reason_and_no_verdict() -> None:
     assert set(crossover.loc[crossover["verdict"] != "", "framework"]) == {"ABE", "EMA_NTID"}
     few, _ = assess(study({"TR": 1, "RT": 1}), ["ABE"])
     assert few["ratio"].isna().all() and (few["reason"] != "").all()
-    with pytest.raises(KeyError, match="unknown framework"):
+    with pytest.raises(KeyError, match="no framework"):
         assess(study({"TR": 5, "RT": 5}), ["XYZ"])
 
 

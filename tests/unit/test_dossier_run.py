@@ -20,6 +20,7 @@ from pharmtwin.dossier.run import digest_of, files_of, read_run
 from pharmtwin.dossier.write import plan_state
 from pharmtwin.facts import sha256_file
 from pharmtwin.intake.config import load_config
+from pharmtwin.provenance.equivalence import tost_table
 
 
 def _config() -> dict[str, Any]:
@@ -147,11 +148,13 @@ def test_two_runs_are_tested_for_equivalence_and_no_row_is_lost() -> None:
     second = pd.DataFrame(
         [base | {"twin_id": t, "median": y} for t, _, y in rows] + [base | {"twin_id": "c", "median": 1}]
     )
-    (row,) = exposure_table(first, second).rows
+    (row,) = exposure_table(tost_table(first, second)).rows
     texts = [c.text for c in row]
-    assert texts == ["twin", "AUCtau", "2", "1", "1.05 (0.776 to 1.42)", "0.100", "NOT shown equivalent"]
-    (same,) = exposure_table(first, first).rows
-    assert [c.text for c in same][4:] == ["1.00 (1.00 to 1.00)", "0", "equivalent"]
+    assert texts == ["s", "twin", "AUCtau", "2", "1", "1.05 (0.776 to 1.42)", "1.10", "NOT shown equivalent"]
+    (same,) = exposure_table(tost_table(first, first)).rows
+    assert [c.text for c in same][5:] == ["1.00 (1.00 to 1.00)", "1.00", "equivalent"]
+    (alone,) = exposure_table(tost_table(first.head(1), first.head(1))).rows
+    assert "not tested" in alone[7].text
 
 
 def test_time_stamps_come_from_the_run() -> None:

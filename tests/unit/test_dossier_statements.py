@@ -134,7 +134,7 @@ def test_a_plan_names_what_deviates_and_whether_a_reason_is_given() -> None:
     done["settings"]["fit.draws"] = "10"
     done["criteria"]["C1"]["at_most"] = 9
     found = {d.key: (d.planned, d.done, d.reason) for d in deviations(planned, done, stated)}
-    assert found == {"settings.fit.draws": ("3000", "10", ""), "criteria.C1.at_most": ("1.5", "9", "")}
+    assert found == {"settings.fit.draws": ("2000", "10", ""), "criteria.C1.at_most": ("1.5", "9", "")}
 
 
 def test_the_plan_holds_the_hash_of_the_drug_and_no_observation() -> None:

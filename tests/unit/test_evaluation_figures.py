@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pharmtwin.evaluation import agreement, distribution, probability
+from pharmtwin.core import distribution
+from pharmtwin.evaluation import agreement, probability
 from pharmtwin.evaluation.bootstrap import Resampler
 from pharmtwin.evaluation.catalogue import EVENTS, RATIOS, VALUES
 from pharmtwin.evaluation.fairness import by_group, cut, groups_of

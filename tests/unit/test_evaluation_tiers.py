@@ -10,7 +10,7 @@ from pharmtwin.evaluation.tiers import DONE, NOT_DONE, TIERS, Evidence, NotDone,
 def test_nothing_is_done_unless_it_is_stated() -> None:
     table = validation_table()
     assert list(dict.fromkeys(table["tier"])) == list(TIERS)
-    assert (table["status"] == NOT_DONE).all() and (table["why_not"] == "no evidence was stated").all()
+    assert (table["status"] == NOT_DONE).all() and table["why_not"].str.len().min() > 10
     assert activities()["activity"].is_unique and activities().notna().all().all()
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pharmtwin.engine.crosscheck import subset
 from pharmtwin.engine.run import Batch, Trajectories, pack_events, simulate, simulate_with_sensitivities
-from pharmtwin.inference.solve_op import SolveOp
+from pharmtwin.inference.population_fit.kernel import make_solver
 from pharmtwin.model.description import Definition, Flux, Model, Module, Parameter, State, compose
 
 Floats = NDArray[np.float64]
@@ -355,21 +355,17 @@ def test_runs_keep_their_own_derivatives(saturable: Model) -> None:
     np.testing.assert_array_equal(alone.tangents, whole.tangents[-n:])
 
 
-def test_the_samplers_operation_hands_them_on(saturable: Model) -> None:
-    """And code that was compiled for events that are numbers is not taken for events that move."""
+def test_the_samplers_solver_hands_them_on(saturable: Model) -> None:
+    """Compiled without Python, with events that move and with events that are numbers."""
     batch = batch_of(saturable, point(), busy(point()), GRID)
-    absent = replace(batch, ev_dt=np.zeros((0, 7)), ev_da=np.zeros((0, 7)))
-    x = np.array([[point()[n] for n in THETA]])
-    keys = []
-    for given in (batch, absent):
-        operation = SolveOp(saturable, given, "C", 1e-6)
-        values, jacobian, failed = operation.kernel(x)
+    solve = make_solver(saturable, batch, 1e-6)
+    for given in (batch, replace(batch, ev_dt=np.zeros((6, 7)), ev_da=np.zeros((6, 7)))):
+        e = (given.ev_t, given.ev_state, given.ev_amount, given.ev_kind, given.ev_dt, given.ev_da, given.ev_0)
+        values, tangents, flag = solve(given.P, (*e, given.rec_ev))
         out = both(saturable, given)
-        assert failed == 0 and out.tangents is not None
-        np.testing.assert_array_equal(values, out.values[:, 0])
-        np.testing.assert_array_equal(jacobian, out.tangents[:, 0])
-        keys.append(operation.key)
-    assert keys[0] != keys[1]
+        assert not flag.any() and out.tangents is not None
+        np.testing.assert_array_equal(values, out.values)
+        np.testing.assert_array_equal(tangents, out.tangents)
 
 
 @pytest.mark.parametrize(("dt", "da"), [((5, 7), (6, 7)), ((6, 7), (0, 7)), ((6, 3), (6, 3)), ((7, 7), (7, 7))])

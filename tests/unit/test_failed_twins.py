@@ -32,6 +32,7 @@ SCENARIO = Scenario("once", 20.0, 24.0, 2, "oral")
 DRAWS = 6
 CONFIG = {
     "master_seed": 9,
+    "evaluation": {"limits_ng_ml": [5.0]},
     "pbpk": {
         "engine": "rosenbrock", "rtol": 1e-5, "draws": DRAWS, "crosscheck_fraction": 0.01, "crosscheck_rtol": 1e-3,
     },

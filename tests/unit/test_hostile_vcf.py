@@ -64,6 +64,24 @@ def bgzip(folder: Path, records: list[str], *, index: bool = False) -> Path:
     return path
 
 
+def bomb(folder: Path) -> Path:
+    """Tens of KiB that unpack to a line of 40 MiB."""
+    path = folder / "a.vcf.gz"
+    with gzip.open(path, "wb", compresslevel=9) as handle:
+        handle.write(text([STAR2]).encode())
+        for _ in range(40):
+            handle.write(bytes(2**20))
+    return path
+
+
+def bomb_in_header(folder: Path) -> Path:
+    path = folder / "a.vcf.gz"
+    with gzip.open(path, "wb", compresslevel=9) as handle:
+        handle.write(b"##fileformat=VCFv4.2\n")
+        handle.write(b"##\n" * 300_000)
+    return path
+
+
 def no_eof_block(folder: Path) -> Path:
     path = bgzip(folder, [STAR2])
     path.write_bytes(path.read_bytes()[:-28])
@@ -159,6 +177,11 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "absent": (lambda folder: folder / "no.vcf", "vcf.absent"),
     "directory": (folder_instead, "vcf.directory"),
     "0 bytes": (raw(b""), "vcf.empty_file"),
+    "gzip bomb": (bomb, "vcf.unpacks"),
+    "gzip bomb in the header": (bomb_in_header, "vcf.unpacks"),
+    "gzip bomb of line ends": (
+        raw(gzip.compress(text([STAR2]).encode() + b"\n" * 1_100_000), "a.vcf.gz"), "vcf.unpacks"
+    ),
     "free text": (raw(b"hello\nworld\n"), "vcf.unreadable"),
     "zip archive": (raw(b"PK\3\4" + bytes(100)), "vcf.unreadable"),
     "UTF-16": (raw(text([STAR2]).encode("utf-16")), "vcf.unreadable"),

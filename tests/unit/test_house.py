@@ -27,12 +27,13 @@ TEXT = {"", ".cfg", ".in", ".lock", ".md", ".py", ".smk", ".toml", ".tsv", ".yam
 
 STAGES = {"genome", "body", "pbpk", "inference", "sensitivity", "evaluation", "report", "intake"}
 #: what a package of the library may import besides itself; below core nothing knows a stage
-LOWER = {"files", "", "findings", "tables", "units", "facts"}
+LOWER = {"files", "", "findings", "tables", "units", "facts", "untrusted"}
 ALLOWED = {
     **{stage: {"core", "model", "engine"} | LOWER for stage in STAGES},
     # whom the analysis is about may be a system of drugs; its uncertain inputs are declared beside those of qualify
     "sensitivity": {"core", "drugs", "engine", "model", "uncertainty"} | LOWER,
     "uncertainty": {"core", "drugs"} | LOWER,
+    "attribution": {"core", "model", "engine"} | LOWER,
     "core": {"model", "engine"} | LOWER,
     "ddi": {"core", "drugs"} | LOWER,
     "drugs": {"core", "model", "engine"} | LOWER,
@@ -53,6 +54,8 @@ EXCEPTIONS |= {("inference", "exchange")}
 #: people by their own readers
 EXCEPTIONS |= {("uncertainty", "body.variability"), ("uncertainty", "body.anatomy.reference")}
 EXCEPTIONS |= {("sensitivity", "inference.models"), ("sensitivity", "body.physiology")}
+#: the report asks the fit's own limits whether the fit is good
+EXCEPTIONS |= {("report", "inference.criticism.limits")}
 ENVS = ("genome", "body", "pbpk", "fit", "sensitivity", "report", "dossier")
 DISTRIBUTION = {"yaml": "pyyaml", "sksundae": "scikit-sundae", "SALib": "salib", "docx": "python-docx",
                 "libsbml": "python-libsbml"}  # fmt: skip

@@ -132,7 +132,7 @@ def test_config_files_merge_and_keep_their_lines(tmp_path):
     (tmp_path / "two.yaml").write_text("# later wins\nfit:\n  chains: 3\n  chains: 6\n")
     config, places, found = load_config(["one.yaml", "two.yaml"], tmp_path)
     assert config is not None and config["fit"]["chains"] == 6 and config["fit"]["tune"] == 100
-    assert config["fit"]["draws"] == 3000, "defaults stay"
+    assert config["fit"]["draws"] == load_config([], tmp_path)[0]["fit"]["draws"], "defaults stay"
     assert places["fit.chains"] == ("two.yaml", 4) and places["fit.tune"] == ("one.yaml", 3)
     assert [(f.rule, f.file, f.row, f.column) for f in found] == [("config.key_twice", "two.yaml", 4, "fit.chains")]
 

@@ -15,7 +15,7 @@ from pharmtwin.inference.models.read import population_model
 from pharmtwin.inference.population_fit.build import PopulationFit, build
 from pharmtwin.inference.population_fit.fast import NOT_COMPARED, compare_with_nuts, laplace
 from pharmtwin.inference.population_fit.geometry import Centre, Density, settle
-from pharmtwin.inference.population_fit.sample import Plan, Posterior, compile_fit, sample
+from pharmtwin.inference.population_fit.sample import Plan, Posterior, compile_fit, expected_steps, sample
 from pharmtwin.inference.problem.records import read_subjects
 
 Floats = NDArray[np.float64]
@@ -90,6 +90,12 @@ def test_equal_seeds_give_equal_files(made: Made, posterior: Posterior, tmp_path
     for name, p in (("a", posterior), ("b", again), ("c", other)):
         p.save(tmp_path / f"{name}.nc", fit)
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes() != (tmp_path / "c.nc").read_bytes()
+
+
+def test_a_higher_target_takes_more_steps() -> None:
+    """Phi(-0.0627) = 0.475 and Phi(-0.2533) = 0.4: at 0.95 half the step of 0.8, so twice the tree."""
+    assert [expected_steps(57, a) for a in (0.8, 0.95, 0.99)] == [7, 15, 31]
+    assert [expected_steps(16 * 57, a) for a in (0.8, 0.95)] == [15, 31]  # steps shrink with the fourth root
 
 
 def test_a_cap_ends_sampling_and_is_no_good_fit(made: Made, caplog: pytest.LogCaptureFixture) -> None:

@@ -109,7 +109,7 @@ def known(pages: dict[str, str], i: int) -> str:
 
 
 def test_all_gives_every_twin_a_page_and_links_lead_there(pages: dict[str, str]) -> None:
-    assert sorted(pages) == ["index.html", *(f"twins/{t}.html" for t in TWINS)]
+    assert sorted(pages) == ["evaluation.html", "index.html", *(f"twins/{t}.html" for t in TWINS)]
     assert all(f'href="twins/{t}.html"' in pages["index.html"] for t in TWINS)
     assert "No twin has a page" not in text_of(pages["index.html"], "cohort")
 
@@ -141,7 +141,7 @@ NO_FIT: dict[str, Any] = {k: None for k in ("fit_twins", "fit_summary", "fit_dia
 def test_who_has_no_page_is_told_why(pages_of: str, fit: dict[str, Any], said: str) -> None:
     built = build_report(kids(twin_pages=pages_of, **fit))
     cohort = text_of(built["index.html"], "cohort")
-    assert list(built) == ["index.html"] and said in cohort and "table under Exposure" in cohort
+    assert sorted(built) == ["evaluation.html", "index.html"] and said in cohort and "table under Exposure" in cohort
 
 
 def test_a_large_study_gets_no_hundreds_of_pages() -> None:

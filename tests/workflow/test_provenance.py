@@ -13,7 +13,7 @@ from tests.workflow.conftest import Project
 
 RESULTS = "results/small"
 SCRIPTS = {"compile", "genome", "exports", "twins", "reference", "fit", "pbpk", "population", "published",
-           "sensitivity", "evaluate", "report"}  # fmt: skip
+           "attributions", "sensitivity", "evaluate", "report"}  # fmt: skip
 RULES = SCRIPTS | {"sensitivity_morris", "sensitivity_screen", "sensitivity_sobol"}
 
 

@@ -16,6 +16,7 @@ from pharmtwin.bioequivalence.scaled import frameworks
 from pharmtwin.bioequivalence.study import Study
 from pharmtwin.files import write_text
 from pharmtwin.findings import has_errors, write_findings
+from pharmtwin.tables.spreadsheet import tsv
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,4 +119,4 @@ def _span(low: float, high: float) -> str:
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:
-    write_text(path, table.to_csv(sep="\t", index=False, lineterminator="\n"))
+    write_text(path, tsv(table))

@@ -11,7 +11,7 @@ from scipy import stats
 
 from pharmtwin.bioequivalence.linear import Fit, NotEstimable, columns, cross, dummies, fit_contrast, last, residual
 from pharmtwin.bioequivalence.study import Study
-from pharmtwin.facts import fact_table
+from pharmtwin.facts import fact_table, fact_values
 
 Floats = NDArray[np.float64]
 #: how contrasts within subjects are pooled, and periods enter the variance of an arm
@@ -40,11 +40,7 @@ class Within:
 @cache
 def constants(framework: str) -> dict[str, float]:
     """Constants of a regulator's criterion (resources/bioequivalence.tsv); raises KeyError for an unknown framework."""
-    table = fact_table("bioequivalence.tsv")
-    mine = table[table["framework"] == framework]
-    if mine.empty:
-        raise KeyError(f"unknown framework {framework}; known: {', '.join(frameworks())}")
-    return dict(zip(mine["quantity"], mine["value"].astype(float), strict=True))
+    return fact_values("bioequivalence.tsv", "quantity", framework=framework)
 
 
 def frameworks() -> tuple[str, ...]:

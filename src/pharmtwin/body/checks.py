@@ -46,6 +46,12 @@ def with_pregnancy(filled: pd.DataFrame, imputation: Imputation) -> pd.DataFrame
     return filled.assign(weight_kg=weight + gained)
 
 
+def misfit(twins: pd.DataFrame) -> str:
+    """Why a condition does not hold for one of these people (the first such error in words); "" if all hold."""
+    wrong = (f for f in body_findings(twins) if f.severity == "error" and f.rule.startswith("conditions."))
+    return next((f.what for f in wrong), "")
+
+
 def body_findings(twins: pd.DataFrame, file: str = "twins.tsv") -> list[Finding]:
     """Everything to say of the bodies of a twins sheet.
 

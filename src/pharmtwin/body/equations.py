@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pharmtwin.facts import fact_table, resource_path
+from pharmtwin.facts import fact_values, resource_path
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -28,11 +28,7 @@ def coefficients(equation: str) -> Mapping[str, float]:
 
 @lru_cache(maxsize=128)
 def _coefficients(equation: str, mtime: int) -> Mapping[str, float]:
-    table = fact_table(EQUATIONS)
-    table = table[table["equation"] == equation]
-    if table.empty:
-        raise KeyError(f"{EQUATIONS} has no equation {equation!r}")
-    return MappingProxyType(dict(zip(table["coefficient"], table["value"].astype(float))))
+    return MappingProxyType(fact_values(EQUATIONS, "coefficient", equation=equation))
 
 
 def fade_in(x: Floats, low: float, high: float) -> Floats:

@@ -11,6 +11,7 @@ from pharmtwin import __version__
 from pharmtwin.body.people.cohort import Cohort
 from pharmtwin.cohorts.genotypes import draw_genotypes
 from pharmtwin.files import write_text
+from pharmtwin.tables.spreadsheet import tsv
 
 #: significant digits, as a ward would write them down
 DIGITS = {"age_y": 5, "weight_kg": 4, "height_cm": 4, "creatinine_mg_dl": 3, "haematocrit": 3}
@@ -40,4 +41,4 @@ def write_sheet(path: Path, drawn: Cohort, seed: int, genes: Sequence[str] = ())
         *drawn.notes,
     ]
     text = "".join(f"# {line}\n" for line in lines)
-    write_text(path, text + sheet(drawn, seed, genes).to_csv(sep="\t", index=False, lineterminator="\n"))
+    write_text(path, text + tsv(sheet(drawn, seed, genes)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from pharmtwin.core.binding import PARTNERS
 from pharmtwin.facts import RESOURCES, sha256_file
+from pharmtwin.untrusted import inside, load_yaml
 
 
 class DrugFileError(ValueError):
@@ -84,9 +86,16 @@ class Drug:
 FOLDER = RESOURCES / "drugs" / "twin"
 
 
+def plain_name(name: str) -> str:
+    """The name if it is one file's, in no other folder; FileNotFoundError else."""
+    if not inside(name) or "/" in name or "\\" in name:
+        raise FileNotFoundError(f"{name!r} is no name of a drug; a path ends in .yaml")
+    return name
+
+
 def drug_path(name: str, base: Path = Path(".")) -> Path:
     """Path of a drug file: a path ending in .yaml, or a name in ``resources/drugs/twin``."""
-    return base / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    return base / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{plain_name(name)}.yaml"
 
 
 def known_drugs() -> list[str]:
@@ -131,9 +140,12 @@ def load_drug(name: str, base: Path = Path(".")) -> Drug:
     FileNotFoundError : no such drug. DrugFileError : everything that is wrong with the file, at once.
     """
     path = drug_path(name, base)
-    if not path.exists():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"no drug file {name}; shipped drugs: {', '.join(known_drugs())}")
-    raw = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")))
+    try:
+        raw = _mapping(load_yaml(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise DrugFileError(f"{path.name}: cannot be read as YAML in UTF-8 ({' '.join(str(error).split())})") from None
     if raw.get("schema") == 2:
         raise DrugFileError(
             f"{path}: schema 2, a file for `pharmtwin qualify` and systems of drugs; the twin workflow reads schema 1 "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pharmtwin.core.whole_body import whole_body, whole_body_for_fit
+from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.compiled import source_key
 from pharmtwin.engine.run import Dose, pack, simulate, simulate_with_sensitivities
 from pharmtwin.model.description import Model
 
-MODELS = {"whole_body": whole_body, "whole_body_for_fit": whole_body_for_fit}
+MODELS = {"whole_body": whole_body}
 
 
 def warm_up(name: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ the simulated tmax with the simulated half-life. What the file does not hold is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -37,7 +38,10 @@ class Inputs:
 
 def is_file(name: str) -> bool:
     """True if there is a drug file of this name or path."""
-    return drug_file(name).is_file()
+    try:
+        return os.path.isfile(drug_file(name))
+    except FileNotFoundError:  # a name that leads into another folder
+        return False
 
 
 def of_table(name: str, known: list[str]) -> str:

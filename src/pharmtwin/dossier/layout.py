@@ -41,24 +41,6 @@ class TextItem:
 
 
 @dataclass(frozen=True)
-class ListItem:
-    """A list of sentences."""
-
-    kind: ClassVar[str] = "list"
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class AlertItem:
-    """A message nobody may overlook."""
-
-    kind: ClassVar[str] = "alert"
-    level: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True)
 class TableItem:
     """A numbered table; ``numeric`` says which columns are aligned right, ``widths`` their shares of the width."""
 
@@ -99,7 +81,8 @@ class FigureItem:
         return f"Figure {self.number}"
 
 
-Item = HeadingItem | TextItem | ListItem | AlertItem | TableItem | FigureItem
+#: lists and alerts are those of the report
+Item = HeadingItem | TextItem | Bullets | Alert | TableItem | FigureItem
 
 
 def font_size(columns: int) -> float:
@@ -194,10 +177,8 @@ class Layout:
                 self.items.append(TextItem(text, "authored" if block.text else "blank", block.key))
             elif isinstance(block, Paragraph):
                 self.items.append(TextItem(block.text, block.tone))
-            elif isinstance(block, Bullets):
-                self.items.append(ListItem(block.items))
-            elif isinstance(block, Alert):
-                self.items.append(AlertItem(block.level, block.title, block.text))
+            elif isinstance(block, Bullets | Alert):
+                self.items.append(block)
             elif isinstance(block, Tiles):
                 rows = [[t.label, t.value] for t in block.items]
                 self._table(Table.create("Key figures", ["Figure", "Value"], rows))

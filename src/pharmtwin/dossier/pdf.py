@@ -17,6 +17,8 @@ from pharmtwin.dossier.layout import BREAK, FigureItem, Item, TableItem
 
 SPLIT = "\u200b"  # a place where a line may end
 #: archival PDF with tags: ISO 19005-2, level A
+#: signs that no font has: so many are spelled out, a compilation each
+MOST_ODD = 50
 STANDARD: Literal["a-2a"] = "a-2a"
 
 
@@ -71,15 +73,36 @@ def write_pdf(path: Path, cover: Cover, items: Sequence[Item], mark: str, footer
             "footer": footer,
             "date": [when.year, when.month, when.day],
         }
-        (folder / "document.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(document, ensure_ascii=False)
         template = (files("pharmtwin.dossier") / "templates" / "dossier.typ").read_text(encoding="utf-8")
         (folder / "dossier.typ").write_text(template, encoding="utf-8")
-        made = typst.compile(
-            str(folder / "dossier.typ"),
-            root=str(folder),
-            format="pdf",
-            ignore_system_fonts=True,
-            pdf_standards=STANDARD,
-            timestamp=int(when.timestamp()),
-        )
+        for _ in range(MOST_ODD):
+            (folder / "document.json").write_text(text, encoding="utf-8")
+            try:
+                made = typst.compile(
+                    str(folder / "dossier.typ"),
+                    root=str(folder),
+                    format="pdf",
+                    ignore_system_fonts=True,
+                    pdf_standards=STANDARD,
+                    timestamp=int(when.timestamp()),
+                )
+                break
+            except typst.TypstError as error:
+                odd = re.search(r'the text `"(.+?)"` could not be displayed', str(error))
+                if odd is None:
+                    raise
+                text = spelled(text, odd[1])
+        else:
+            raise ValueError(f"more than {MOST_ODD} signs of the texts are in no font of the PDF")
     path.write_bytes(made)
+
+
+def spelled(text: str, odd: str) -> str:
+    """JSON text with signs that no font of the PDF has (as typst quotes them) by their code points: ``[U+6F22]``."""
+    signs = re.sub(r"\\u\{([0-9a-f]+)\}", lambda found: chr(int(found[1], 16)), odd)
+    signs = {"\\t": "\t", "\\r": "\r", "\\n": "\n", "\\0": "\0"}.get(signs, signs)
+    for sign in dict.fromkeys(c for c in signs if not c.isascii() or not c.isprintable()):
+        written = json.dumps(sign, ensure_ascii=False)[1:-1]
+        text = text.replace(written, f"[U+{ord(sign):04X}]")
+    return text

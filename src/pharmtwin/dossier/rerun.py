@@ -8,17 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pharmtwin.bioequivalence.ratios import paired_tost
-from pharmtwin.dossier.run import files_of
 from pharmtwin.findings import Finding
 from pharmtwin.provenance.compare import compare as compare_runs
+from pharmtwin.provenance.equivalence import LIMITS, exposure_tost
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report.blocks import Table
 from pharmtwin.report.words import NONE, count, interval, number
-from pharmtwin.tables import read_tables
-
-KEY = ["twin_id", "scenario", "model", "metric"]
-METRICS = ("AUCtau", "Cmax")
+from pharmtwin.tables import records
 
 
 @dataclass(frozen=True)
@@ -29,38 +25,22 @@ class Rerun:
     table: Table
 
 
-def exposure_table(first: pd.DataFrame, second: pd.DataFrame) -> Table:
-    """TOST (0.80 to 1.25) on the ratios second/first of median AUCtau and Cmax, twins paired, a row a model.
-
-    Rows that only one run has are counted, never left out in silence. Columns as in table ``exposure``.
-    """
-    both = first.merge(second, on=KEY, how="outer", suffixes=("_1", "_2"), indicator=True)
+def exposure_table(tost: pd.DataFrame) -> Table:
+    """The table of :func:`pharmtwin.provenance.equivalence.tost_table` for readers; no row is left out."""
     rows = []
-    for (model, metric), part in both[both["metric"].isin(METRICS)].groupby(["model", "metric"], sort=True):
-        pairs = part[(part["_merge"] == "both") & (part["median_1"] > 0) & (part["median_2"] > 0)]
-        unpaired = len(part) - len(pairs)
-        ratio = pairs["median_2"] / pairs["median_1"]
-        worst = number((ratio - 1).abs().max()) if len(pairs) else NONE
-        if len(pairs) < 2:
-            rows.append([str(model), str(metric), count(len(pairs)), count(unpaired), NONE, worst, "too few pairs"])
+    for r in records(tost):
+        unpaired = int(r.only_reference) + int(r.only_test)
+        head = [str(r.scenario), str(r.model), str(r.metric), count(r.n), count(unpaired)]
+        if r.reason:
+            rows.append([*head, NONE, NONE, f"not tested: {r.reason}"])
             continue
-        test = paired_tost(pairs["median_2"], pairs["median_1"])
-        said = "equivalent" if test.equivalent else "NOT shown equivalent"
-        shown = interval(test.ratio, test.low, test.high)
-        rows.append([str(model), str(metric), count(test.n), count(unpaired), shown, worst, said])
-    header = [
-        "Model",
-        "Metric",
-        "Pairs",
-        "Without pair",
-        "Ratio of geometric means (90 %)",
-        "Largest difference",
-        "TOST",
-    ]
-    note = (
-        "Second run to first; pairs are twin and scenario; limits 0.80 to 1.25; largest relative difference of a pair."
-    )
-    return Table.create("Exposure of two runs", header, rows, text=(0, 1, 6), note=note)
+        said = "equivalent" if r.equivalent else "NOT shown equivalent"
+        rows.append([*head, interval(r.ratio, r.lo90, r.hi90), number(r.largest), said])
+    header = ["Scenario", "Model", "Metric", "Pairs", "Without pair", "Ratio of geometric means (90 %)"]
+    header += ["Furthest twin", "TOST"]
+    low, high = LIMITS
+    note = f"Second run over first; pairs are twins; limits {low:.2f} to {high:.2f}; the ratio furthest from 1."
+    return Table.create("Exposure of two runs", header, rows, text=(0, 1, 2, 7), note=note)
 
 
 def compare(first: Path, second: str) -> tuple[Rerun | None, list[Finding]]:
@@ -78,5 +58,4 @@ def compare(first: Path, second: str) -> tuple[Rerun | None, list[Finding]]:
         for path, name in ((str(first), "the first run"), (str(Path(second)), "the second run")):
             problem = problem.replace(path, name)
         problems.append(problem)
-    tables = [read_tables("exposure", [Path(p) for p in files_of(f).exposure]) for f in (first, Path(second))]
-    return Rerun(tuple(problems), exposure_table(*tables)), []
+    return Rerun(tuple(problems), exposure_table(exposure_tost(first, Path(second)))), []

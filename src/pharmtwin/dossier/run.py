@@ -23,7 +23,7 @@ from pharmtwin.provenance.manifest import input_entries
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
-from pharmtwin.report.stage import SENSITIVITY
+from pharmtwin.report.stage import EVALUATION, SENSITIVITY
 from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
@@ -88,11 +88,20 @@ def files_of(folder: Path) -> SimpleNamespace:
         exposure=[*by_bucket("pbpk", "exposure.parquet"), *found("pbpk/population/exposure.parquet")],
         profiles=[*by_bucket("pbpk", "profiles.parquet"), *found("pbpk/population/profiles.parquet")],
         predictions=by_bucket("pbpk", "predictions.parquet"),
-        checks=found("sensitivity/solver_check.tsv", "published/solver_check.tsv", "pbpk/*/solver_check.tsv"),
+        checks=found(
+            "sensitivity/solver_check.tsv",
+            "published/solver_check.tsv",
+            "pbpk/*/solver_check.tsv",
+            "attributions/*/solver_check.tsv",
+        ),
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
         sensitivity=named("sensitivity", SENSITIVITY),
         published=found("published/published.tsv"),
+        scores=by_bucket("pbpk", "predictive_scores.parquet"),
+        exceedance=by_bucket("pbpk", "exceedance.parquet"),
+        attributions=by_bucket("attributions", "attributions.parquet"),
         accuracy=str(folder / "evaluate/accuracy.tsv"),
+        evaluation=named("evaluate", EVALUATION),
         verdict=str(folder / "evaluate/verdict.txt"),
     )
 

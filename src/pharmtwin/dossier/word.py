@@ -14,9 +14,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from pharmtwin.dossier.blocks import Cover
-from pharmtwin.dossier.layout import FigureItem, HeadingItem, Item, ListItem, TableItem, TextItem
+from pharmtwin.dossier.layout import FigureItem, HeadingItem, Item, TableItem, TextItem
 from pharmtwin.dossier.pdf import cover_values
-from pharmtwin.report.blocks import Cell
+from pharmtwin.report.blocks import Bullets, Cell
 
 TWIPS = 9639  # text width of A4 with margins of 2 cm
 COLOURS = {"bad": "B3261E", "warn": "9A5B00", "good": "1B6E3C", "note": "0072B2"}
@@ -59,7 +59,7 @@ def _run(text: str, *, bold: bool = False, italic: bool = False, colour: str = "
 
 def _clean(text: str) -> str:
     """Text without the control characters that XML cannot hold."""
-    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
+    return "".join(c for c in text if c in "\n\t" or (ord(c) >= 32 and c not in "\ufffe\uffff"))
 
 
 def _field(code: str, shown: str, *, bold: bool = False) -> str:
@@ -173,8 +173,8 @@ class _Writer:
         added.paragraph_format.keep_with_next = True
         picture = added.add_run().add_picture(io.BytesIO(item.picture.png), width=Cm(item.picture.width_cm))
         about = picture._inline.docPr
-        about.set("descr", item.alt)
-        about.set("name", item.label)
+        about.set("descr", _clean(item.alt))
+        about.set("name", _clean(item.label))
         body = self.document.element.body
         body.insert(len(body) - 1, added._p)
         self.caption("Figure", item.number, item.caption, first=item.picture.part == 1)
@@ -258,7 +258,7 @@ def write_word(path: Path, cover: Cover, items: Sequence[Item], mark: str, foote
             writer.figure(item)
         elif isinstance(item, TextItem):
             writer.text(item)
-        elif isinstance(item, ListItem):
+        elif isinstance(item, Bullets):
             for one in item.items:
                 writer.paragraph(_run(one), "ListBullet")
         else:
@@ -267,7 +267,7 @@ def write_word(path: Path, cover: Cover, items: Sequence[Item], mark: str, foote
             writer.paragraph(_run(f"{item.title}. ", bold=True) + _run(item.text), "", bar)
     writer.frame(values["title"], mark, footer)
     about = writer.document.core_properties
-    about.title, about.author, about.comments = values["title"], "PharmTwin", ""
+    about.title, about.author, about.comments = _clean(values["title"])[:255], "PharmTwin", ""
     about.created = about.modified = when.replace(tzinfo=None)
     about.last_modified_by, about.revision = "PharmTwin", 1
     raw = io.BytesIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -77,8 +78,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def check(name: str) -> int:
     """Print the findings of one file, then what the model makes of it; 1 on errors."""
-    path = drug_file(name)
-    if not path.is_file():
+    try:
+        path = drug_file(name)
+    except FileNotFoundError as error:  # a name that leads into another folder
+        print(error, file=sys.stderr)
+        return 1
+    if not os.path.isfile(path):
         print(not_there(path), file=sys.stderr)
         return 1
     drug, findings = check_drug(path)

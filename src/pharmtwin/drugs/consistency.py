@@ -117,15 +117,15 @@ def _absorption(drug: Drug) -> Iterator[Inconsistency]:
 
 def _binding(compound: Compound, key: str) -> Iterator[Inconsistency]:
     values = compound.values
-    if "binding.B_P" not in values and "binding.fu_p" in values:
+    if "binding.B_P" not in values and "binding.fu_p" in values and "physicochemistry.logP" in values:
         try:
             ratio = substance(compound).B_P
-        except ValueError:  # kind and constants do not fit, which the reader has said
+        except (ValueError, ArithmeticError):  # kind, constants or ranges do not fit, which the reader has said
             return
         what = f"no blood:plasma ratio is given: computed from the composition of red cells it is {ratio:.3g}"
         yield Inconsistency(f"{key}.B_P", "drug.computed", "note", what, "give a measured one where there is one")
     both = ("binding.sites" in values, "binding.Kd" in values)
-    if both == (True, True) and "binding.fu_p" in values:
+    if both == (True, True) and compound.get("binding.fu_p", 0.0) > 0 and compound["binding.Kd"] > 0:
         most, bound = compound["binding.sites"] / compound["binding.Kd"], 1.0 / compound["binding.fu_p"] - 1.0
         if most > 1.01 * bound:
             what = f"sites/Kd = {most:.4g} binds more than fu_p says (bound:unbound {bound:.4g})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from pharmtwin.core.binding import PARTNERS
+from pharmtwin.core.drug import plain_name
 from pharmtwin.core.partition import KINDS, METHODS
 from pharmtwin.drugs import fields as f
 from pharmtwin.drugs.consistency import inconsistencies
@@ -48,7 +50,7 @@ class DrugFileError(ValueError):
 
 def drug_file(name: str, base: FilePath = FilePath(".")) -> FilePath:
     """Path of a drug file: a path ending in .yaml, or a name in ``resources/drugs``."""
-    return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{name}.yaml"
+    return base / name if name.endswith((".yaml", ".yml")) else RESOURCES / "drugs" / f"{plain_name(name)}.yaml"
 
 
 def not_there(path: FilePath) -> str:
@@ -61,7 +63,7 @@ def not_there(path: FilePath) -> str:
 def read_drug(name: str, base: FilePath = FilePath(".")) -> Drug:
     """A checked drug; raises FileNotFoundError, or DrugFileError with every error."""
     path = drug_file(name, base)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(not_there(path))
     drug, findings = check_drug(path)
     if drug is None or has_errors(findings):

@@ -14,13 +14,10 @@ import yaml
 from pharmtwin.drugs import fields as f
 from pharmtwin.drugs.schema import Quantity
 from pharmtwin.findings import Finding
+from pharmtwin.untrusted import Endless, YamlBomb, compose_yaml, construct
 
 WHY = "the model computes with it, and nothing is filled in"
 EXTRAS = ("value", "unit", "source", "cv", "between_subject", "start", "note")
-#: values of a file with all its aliases written out; the shipped files have at most 2,000
-MOST_VALUES = 100_000
-#: levels of nesting; a drug file has fewer than ten, and Python's own limit depends on what else is loaded
-MOST_LEVELS = 50
 
 
 @dataclass
@@ -36,23 +33,21 @@ class Reader:
     def tree(self, path: Path) -> Any:
         """The YAML of a file, the line of every key noted; None, with a finding, where there is none to be read."""
         try:
-            loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
-            node = loader.get_single_node()
+            loader, node = compose_yaml(path.read_text(encoding="utf-8"))
             if node is None:
                 return None
-            if endless(node):
-                # an alias may contain itself, or double what it repeats at every level
-                self.error("", "drug.alias", "its aliases repeat one another without end", "write the values out")
-                return None
-            if too_deep(node):
-                raise RecursionError
             self.note_lines(node, "")  # before merge keys (<<) are resolved: what they bring in stands nowhere twice
-            return loader.construct_document(node)
+            return construct(loader, node)
         except UnicodeDecodeError:
             self.error("", "drug.encoding", "is not a text file in UTF-8", "save it as UTF-8")
-        except RecursionError:
-            self.error("", "drug.yaml", "is nested too deeply", "write it as the shipped files are")
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that cannot be
+        except OSError as error:
+            self.error("", "drug.unreadable", f"cannot be read ({type(error).__name__})", "give a file that is there")
+        except Endless as error:
+            # an alias may contain itself, or double what it repeats at every level
+            self.error("", "drug.alias", str(error), "write the values out")
+        except YamlBomb as error:
+            self.error("", "drug.yaml", f"cannot be read: {error}", "write it as the shipped files are")
+        except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             self.lines[""] = mark.line + 1 if mark else 0
             self.error("", "drug.yaml", "is not valid YAML", "correct the line (indentation, colons, quotes)")
@@ -202,35 +197,6 @@ class Reader:
         if odd:
             self.error(key, "drug.range", "a pKa lies between -5 and 16", "check the value", odd[0])
         return tuple(float(v) for v in values)
-
-
-def endless(node: yaml.Node) -> bool:
-    """True if the aliases of a tree unfold to more than :data:`MOST_VALUES` values, or to ever more."""
-    left, seen = [node], 0
-    while left and seen + len(left) <= MOST_VALUES:
-        one = left.pop()
-        seen += 1
-        if isinstance(one, yaml.MappingNode):
-            left += [x for pair in one.value for x in pair]
-        elif isinstance(one, yaml.SequenceNode):
-            left += one.value
-    return bool(left)
-
-
-def too_deep(node: yaml.Node) -> bool:
-    """True if a tree (without endless aliases) has more than :data:`MOST_LEVELS` levels."""
-    level = [node]
-    for _ in range(MOST_LEVELS):
-        below: list[yaml.Node] = []
-        for one in level:
-            if isinstance(one, yaml.MappingNode):
-                below += [x for pair in one.value for x in pair]
-            elif isinstance(one, yaml.SequenceNode):
-                below += one.value
-        if not below:
-            return False
-        level = below
-    return True
 
 
 def is_number(value: object) -> TypeGuard[float]:

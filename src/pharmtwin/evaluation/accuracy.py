@@ -13,13 +13,17 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.core.seeds import generator
-from pharmtwin.evaluation.metrics import Estimate, exp_mean, inside, log_ratio, wilson, within_fold
+from pharmtwin.evaluation.catalogue import VALUES
+from pharmtwin.evaluation.figures import evaluate
+from pharmtwin.evaluation.metrics import Estimate, exp_mean, log_ratio
 from pharmtwin.tables import conform
 
 STUDY_MODELS = ("population", "covariates", "twin")
 PUBLISHED_MODELS = ("drug_file", "fitted")
 ROLES = ("verification", "building")
-FOLDS = (1.25, 2.0)
+#: figure of the catalogue -> its name in this table
+METRICS = {"GMFE": "GMFE", "AFE": "AFE", "within_1.25_fold": "within_1.25", "within_2_fold": "within_2",
+           "coverage": "coverage_90", "width": "width_90"}  # fmt: skip
 RATIO = "GMFE_ratio_to_"
 
 
@@ -45,7 +49,8 @@ def seen_by_fit(kind: str) -> str:
     return f"concentrations the fit has seen ({kind})"
 
 
-def _study(predictions: pd.DataFrame, kind: str) -> Iterator[DataSet]:
+def study_sets(predictions: pd.DataFrame, kind: str) -> Iterator[DataSet]:
+    """Concentrations of the study's own twins: kept aside (prediction), then seen by the fit (goodness of fit)."""
     frame = predictions.assign(
         pair=predictions["twin_id"].astype(str) + "@" + predictions["time_h"].map("{:.6g}".format),
         cluster=predictions["twin_id"],
@@ -70,7 +75,8 @@ def published_auc(published: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["profile", "model", "study", "role", "observed", "median"])
 
 
-def _published(published: pd.DataFrame) -> Iterator[DataSet]:
+def published_sets(published: pd.DataFrame) -> Iterator[DataSet]:
+    """Published profiles, points and areas, by whether they took part in model building."""
     points = published.assign(
         pair=published["profile"].astype(str) + "@" + published["time_h"].map("{:.6g}".format),
         cluster=published["study"],
@@ -85,22 +91,12 @@ def _published(published: pd.DataFrame) -> Iterator[DataSet]:
 
 
 def _model_figures(data: DataSet, part: pd.DataFrame, seed: int) -> dict[str, Estimate]:
-    """Figures of one model on one data set."""
-    obs, pred = part["observed"].to_numpy(float), part["median"].to_numpy(float)
-    logs, clusters, n = log_ratio(pred, obs), part["cluster"].to_numpy(str), len(part)
-
-    def boot(values: np.ndarray) -> Estimate:
-        return exp_mean(values, clusters, generator(seed, "evaluation", data.name))
-
-    figures = {"GMFE": boot(np.abs(logs)), "AFE": boot(logs)}
-    for fold in FOLDS:
-        figures[f"within_{fold:g}"] = wilson(int(within_fold(pred, obs, fold).sum()), n)
-    if data.bands:
-        lo, hi = part["lo90"].to_numpy(float), part["hi90"].to_numpy(float)
-        figures["coverage_90"] = wilson(int(inside(obs, lo, hi).sum()), n)
-        if np.all(lo > 0):
-            figures["width_90"] = boot(log_ratio(hi, lo))
-    return figures
+    """Figures of one model on one data set, as the catalogue of figures defines them."""
+    names = {"cluster": "subject", "median": "predicted", **({"lo90": "lo", "hi90": "hi"} if data.bands else {})}
+    table = part[["observed", *names]].rename(columns=names)
+    chosen = tuple(f for f in VALUES if f.name in METRICS)
+    found = {METRICS[r.figure.name]: r for r in evaluate(table, seed, data.name, chosen)}
+    return {name: Estimate(r.value, r.lo95, r.hi95, r.n) for name, r in found.items() if np.isfinite(r.value)}
 
 
 def _paired_figures(data: DataSet, part: pd.DataFrame, other: pd.DataFrame, seed: int) -> Estimate | None:
@@ -156,14 +152,15 @@ def accuracy(
     0 have no fold error and are left out; ``n`` counts what remains. ``n_missing`` counts the pairs that another
     model of the data set predicts and this one (or, in a ratio, the one beside it) does not, because every solve
     of the twin failed or it has no fit of its own; a twin that no model predicts has no pairs here. Intervals:
-    bootstrap over twins (study data) or studies (published data), Wilson for shares.
+    bootstrap over twins (study data) or studies (published data), none with fewer than 5; Wilson where a share is 0
+    or 1.
     """
     rows: list[dict[str, object]] = []
     if predictions is not None and len(predictions):
-        for data in _study(predictions, data_kind):
+        for data in study_sets(predictions, data_kind):
             rows.extend(_rows(data, seed))
     if published is not None and len(published):
-        for data in _published(published):
+        for data in published_sets(published):
             rows.extend(_rows(data, seed))
     names = ["data_set", "data_kind", "model", "metric", "n", "n_missing", "value", "lo95", "hi95", "seen_by_fit"]
     return conform("accuracy", pd.DataFrame(rows, columns=names))

@@ -18,7 +18,7 @@ from pharmtwin.evaluation.metrics import MIN_CLUSTERS
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
 STAGE = "evaluation"
-DRAWS = 1000
+DRAWS = 2000
 #: share of the draws that must have a figure for an interval of it
 MOST = 0.9
 

@@ -15,7 +15,7 @@ import pandas as pd
 from pharmtwin.evaluation.bootstrap import DRAWS, percentile_interval
 from pharmtwin.evaluation.catalogue import VALUES, Figure
 from pharmtwin.evaluation.figures import Result, evaluate
-from pharmtwin.evaluation.metrics import wilson
+from pharmtwin.evaluation.metrics import MIN_CLUSTERS, wilson
 from pharmtwin.facts import fact_table
 
 #: fewer subjects than this and a group's figures are flagged (own choice)
@@ -63,8 +63,9 @@ def by_group(
 
     ``table`` as for ``figures``, with columns of ``axes`` (default genotype, ancestry, age_y, egfr). ``gap``: value
     less that of the others, or divided by it for figures that are folds (``gap_kind``). Subjects of both are drawn;
-    where a share is 0 or 1 the gap has Newcombe's interval. ``flag`` names groups of fewer than ``small`` subjects,
-    and gaps whose interval leaves out no difference (there are many gaps: some do by chance).
+    where a share is 0 or 1 the gap has Newcombe's interval; with fewer than 5 subjects on a side there is none.
+    ``flag`` names groups of fewer than ``small`` subjects, and gaps whose interval leaves out no difference (there are
+    many gaps: some do by chance).
     """
     rows = []
     for axis, group in groups_of(table, axes).items():
@@ -84,7 +85,9 @@ def _gap(here: Result, others: Result) -> dict[str, object]:
     a, b = here.value, others.value
     value = a / b if kind == RATIO else a - b
     lo = hi = float("nan")
-    if here.figure.share and {a, b} & {0.0, 1.0}:
+    if min(here.n_subjects, others.n_subjects) < MIN_CLUSTERS:
+        pass  # Newcombe's interval would take the samples of a few subjects for independent people
+    elif here.figure.share and {a, b} & {0.0, 1.0}:
         lo, hi = _newcombe(here, others)
     elif len(here.draws) and len(others.draws):
         lo, hi = percentile_interval(here.draws / others.draws if kind == RATIO else here.draws - others.draws)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.evaluation import distribution
+from pharmtwin.core import distribution
 from pharmtwin.evaluation.bootstrap import DRAWS, Resampler, percentile_interval, value_or_nan
 from pharmtwin.evaluation.catalogue import VALUES, Figure
 from pharmtwin.evaluation.metrics import wilson

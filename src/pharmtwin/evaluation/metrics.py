@@ -1,8 +1,8 @@
 """Accuracy figures of predicted against observed concentrations, and their intervals.
 
 Every fold figure is built on ``ln(predicted / observed)``: positive means predicted too high.
-Figures that are exponentials of a mean get a cluster bootstrap (whole twins or studies are drawn,
-never single samples); shares get Wilson's interval.
+Intervals come from a cluster bootstrap (whole twins or studies are drawn, never single samples); a share of 0 or 1,
+which a bootstrap gives no width, gets Wilson's.
 """
 
 from __future__ import annotations

@@ -43,15 +43,15 @@ class NotDone:
 
 
 def activities() -> pd.DataFrame:
-    """Activities by tier: columns tier, activity, question, factor (of ASME V&V 40), source."""
+    """Activities by tier: tier, activity, question, factor (of ASME V&V 40), without_evidence (reason), source."""
     return fact_table("validation_tiers.tsv")
 
 
 def validation_table(stated: Iterable[Evidence | NotDone] = ()) -> pd.DataFrame:
     """One row an activity and piece of evidence: tier, activity, question, factor, status, result, where, why_not.
 
-    What nothing is stated of is not done, and its reason says that nothing was stated. Raises ValueError on an unknown
-    activity, or one that is stated both done and not done.
+    What nothing is stated of is not done, for the reason that the list of activities gives. Raises ValueError on an
+    unknown activity, or one that is stated both done and not done.
     """
     known = activities()
     names = list(known["activity"])
@@ -73,7 +73,7 @@ def validation_table(stated: Iterable[Evidence | NotDone] = ()) -> pd.DataFrame:
         for evidence in done.get(row["activity"], []):
             rows.append({**base, "status": DONE, "result": evidence.result, "where": evidence.where, "why_not": ""})
         if row["activity"] not in done:
-            why = refused[row["activity"]].why if row["activity"] in refused else "no evidence was stated"
+            why = refused[row["activity"]].why if row["activity"] in refused else row["without_evidence"]
             rows.append({**base, "status": NOT_DONE, "result": "", "where": "", "why_not": why})
     return pd.DataFrame(rows)
 

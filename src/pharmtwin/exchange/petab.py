@@ -6,10 +6,13 @@ scale, whatever ``parameterScale`` says; that column matters for estimation (:fu
 
 from __future__ import annotations
 
+import io
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +25,7 @@ from pharmtwin.exchange.sbml_math import read_formula
 from pharmtwin.exchange.sbml_simulate import Solver, Values, run
 from pharmtwin.model.algebra import names
 from pharmtwin.model.description import TIME
+from pharmtwin.untrusted import inside, load_yaml, read_bytes
 
 #: ids of the tables that are not of the model get this in front, so that they meet no name of the model
 OUTSIDE = "petab__"
@@ -63,16 +67,20 @@ def load_problem(path: str | Path, which: int = 0) -> PetabProblem:
     Raises ExchangeError : another version, files or columns that are missing, ids that no table explains.
     """
     path = Path(path)
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = _content(path)
     if str(content.get("format_version")) not in ("1", "1.0.0", "1.0"):
         raise ExchangeError(f"{path.name}: format_version is {content.get('format_version')!r}, only 1 is supported")
+    problems = content.get("problems")
+    if not isinstance(problems, list) or not all(isinstance(p, Mapping) for p in problems):
+        raise ExchangeError(f"{path.name}: problems is no list of mappings")
     if not 0 <= which < len(content["problems"]):
         raise ExchangeError(f"{path.name} lists {len(content['problems'])} problem(s); there is no number {which}")
     problem = content["problems"][which]
-    if len(problem.get("sbml_files") or []) != 1:
+    sbml = _names(path, problem, "sbml_files")
+    if len(sbml) != 1:
         raise ExchangeError(f"{path.name}: a problem needs exactly one SBML file")
-    parameter_files = content["parameter_file"]
-    model = from_sbml(path.parent / problem["sbml_files"][0])
+    parameter_files = content.get("parameter_file")
+    model = from_sbml(path.parent / sbml[0])
     observables = _table(path, problem, "observable_files", "observableId", ("observableFormula", "noiseFormula"))
     measured = ("observableId", "simulationConditionId", "measurement", "time")
     loaded = PetabProblem(
@@ -95,15 +103,35 @@ def load_problem(path: str | Path, which: int = 0) -> PetabProblem:
     return loaded
 
 
-def _table(
-    path: Path, problem: Mapping[str, list[str]], kind: str, index: str | None, needed: Sequence[str]
-) -> pd.DataFrame:
+def _content(path: Path) -> dict[str, Any]:
+    """The yaml file; ExchangeError unless it is a mapping."""
+    try:
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ExchangeError(f"{path.name} cannot be read as YAML in UTF-8 ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise ExchangeError(f"{path.name} is no mapping of entries")
+    return content
+
+
+def _names(path: Path, problem: Mapping[str, Any], kind: str) -> list[str]:
+    """Files of one kind; ExchangeError unless it is a list of names beside or below the yaml file."""
+    names = problem.get(kind) or []
+    if not isinstance(names, list) or not all(isinstance(n, str) and inside(n) for n in names):
+        raise ExchangeError(f"{path.name}: {kind} is no list of files beside or below it")
+    return names
+
+
+def _table(path: Path, problem: Mapping[str, Any], kind: str, index: str | None, needed: Sequence[str]) -> pd.DataFrame:
     frames = []
-    for name in problem.get(kind) or []:
+    for name in _names(path, problem, kind):
         file = path.parent / name
-        if not file.is_file():
+        if not os.path.isfile(file):
             raise ExchangeError(f"{path.name} names {name}, which is not beside it")
-        frame = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
+        try:
+            frame = pd.read_csv(io.BytesIO(read_bytes(file)), sep="\t", dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:  # of pandas: no columns, rows of other lengths, no UTF-8
+            raise ExchangeError(f"{name} cannot be read as a table ({error})") from None
         missing = [c for c in (*needed, *([index] if index else [])) if c not in frame.columns]
         if missing:
             raise ExchangeError(f"{name} lacks the column(s) {missing}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import libsbml
@@ -29,7 +30,7 @@ def open_document(source: str | Path) -> libsbml.SBMLDocument:
     text = str(source)
     if isinstance(source, Path) or not text.lstrip().startswith("<"):
         path = Path(source)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ExchangeError(f"there is no SBML file {path}")
         document, shown = libsbml.readSBMLFromFile(str(path)), path.name
     else:

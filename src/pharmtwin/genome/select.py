@@ -136,20 +136,12 @@ def population_activity(gene: str, ancestry: str) -> tuple[tuple[float, float], 
     return tuple((v, w / total) for v, w in sorted(weights.items()))
 
 
-def activity_priors(
-    genotype: pd.DataFrame,
-    map_name: str | None = None,
-    genes: Sequence[str] = ("CYP2D6",),
-    *,
-    ancestry: Mapping[str, str] | None = None,
+def diplotype_shares(
+    genotype: pd.DataFrame, genes: Sequence[str] = ("CYP2D6",), *, ancestry: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Table ``priors``: parameter ``activity.<gene>``, a mixture of points, one component a distinct activity score.
+    """How each diplotype's probability is shared out over the components of :func:`activity_priors`.
 
-    location : intrinsic clearance relative to activity score 2 (unit 1) by the named map (None: the gene's default).
-    Unknown function is not normal: where a diplotype has no activity score, each allele of unknown function is
-    replaced by a draw from the alleles of known function in the twin's ancestry (``ancestry``: twin_id -> panel,
-    absent: ALL), the known allele kept; these components are called ``AS=unknown:<score>``.
-    Raises KeyError for a map or a gene without one.
+    Columns twin_id, gene, diplotype, component, score (activity score), weight (share of its probability).
     """
     rows = genotype[genotype["gene"].isin(list(genes))].copy()
     if ancestry is None:
@@ -165,6 +157,25 @@ def activity_priors(
     table = pd.DataFrame(spread, columns=["gene", "diplotype", "ancestry", "component", "score", "share"])
     rows = rows.merge(table, on=["gene", "diplotype", "ancestry"])
     rows["weight"] = rows["probability"] * rows["share"]
+    return rows[["twin_id", "gene", "diplotype", "component", "score", "weight"]]
+
+
+def activity_priors(
+    genotype: pd.DataFrame,
+    map_name: str | None = None,
+    genes: Sequence[str] = ("CYP2D6",),
+    *,
+    ancestry: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Table ``priors``: parameter ``activity.<gene>``, a mixture of points, one component a distinct activity score.
+
+    location : intrinsic clearance relative to activity score 2 (unit 1) by the named map (None: the gene's default).
+    Unknown function is not normal: where a diplotype has no activity score, each allele of unknown function is
+    replaced by a draw from the alleles of known function in the twin's ancestry (``ancestry``: twin_id -> panel,
+    absent: ALL), the known allele kept; these components are called ``AS=unknown:<score>``.
+    Raises KeyError for a map or a gene without one.
+    """
+    rows = diplotype_shares(genotype, genes, ancestry=ancestry)
     out = rows.groupby(["twin_id", "gene", "component", "score"], sort=False, as_index=False)["weight"].sum()
     out["weight"] /= out.groupby(["twin_id", "gene"])["weight"].transform("sum")
     parts = [

@@ -1,58 +1,23 @@
-"""What the population fit needs, assembled into arrays: twins, activity components, doses, observations."""
+"""What the study's sheets say of one twin: records for the inference core, and the genotype's hypotheses."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.core.regimen import regimen
-from pharmtwin.core.whole_body import whole_body_for_fit
-from pharmtwin.engine.run import Batch, Dose, pack
+from pharmtwin.inference.models.description import PopulationModel
+from pharmtwin.inference.problem.records import Dose, Subject
+from pharmtwin.inference.problem.score import OBSERVED
 
 Floats = NDArray[np.float64]
 MG_PER_L = 1000.0  # ng/mL in one mg/L
 
 
-@dataclass(frozen=True)
-class FitTwin:
-    """One twin with samples.
-
-    Attributes
-    ----------
-    base : parameter vector with typical individual parameters (``core.assembly``).
-    activity, weight : components of the CYP2D6 activity mixture (relative to activity score 2).
-    names : names of the components. doses : regimen. times (h), observed (ng/mL): the samples.
-    """
-
-    twin_id: str
-    base: Floats
-    activity: Floats
-    weight: Floats
-    names: tuple[str, ...]
-    doses: tuple[Dose, ...]
-    times: Floats
-    observed: Floats
-
-
-@dataclass(frozen=True)
-class FitData:
-    """All runs of the fit: one run a twin and activity component.
-
-    ``twin_of_run`` (n_runs,), ``component_of_run`` (n_runs,), ``run_of_obs`` and ``twin_of_obs``
-    (n_obs over runs,), ``log_observed`` repeated for every component of a twin.
-    """
-
-    twins: tuple[FitTwin, ...]
-    batch: Batch
-    twin_of_run: NDArray[np.int64]
-    log_weight: Floats
-    activity: Floats
-    run_of_obs: NDArray[np.int64]
-    log_observed: Floats
-    cut_weight: dict[str, float]
+def component_name(component: str) -> str:
+    """The fit's name of a component of ``priors``: the activity, be the function known or drawn."""
+    return component.replace("unknown:", "")
 
 
 def activity_mixture(
@@ -63,7 +28,7 @@ def activity_mixture(
     if mine.empty:
         raise KeyError(f"twin {twin_id} has no CYP2D6 activity prior")
     # components of equal activity are one hypothesis for the concentrations (known and unknown function alike)
-    named = mine.assign(name=mine.component.str.replace("unknown:", ""))
+    named = mine.assign(name=mine.component.map(component_name))
     merged = pd.DataFrame(named.groupby(["location", "name"], as_index=False)["weight"].sum())
     activity, weight = merged.location.to_numpy(float), merged.weight.to_numpy(float)
     keep = np.flatnonzero(weight >= minimum)
@@ -71,44 +36,35 @@ def activity_mixture(
     return activity[keep], weight[keep] / weight[keep].sum(), tuple(merged["name"].iloc[keep]), max(cut, 0.0)
 
 
-def fit_data(base: dict[str, Floats], events: pd.DataFrame, priors: pd.DataFrame, minimum_weight: float) -> FitData:
-    """Assemble the runs of all twins that have samples with use == fit (sorted by twin_id)."""
-    samples = events[(events.evid == 0) & (events.use == "fit")]
-    twins, cut = [], {}
-    for twin_id in sorted(samples.twin_id.unique()):
-        mine = events[events.twin_id == twin_id]
-        obs = mine[(mine.evid == 0) & (mine.use == "fit")].sort_values("time_h")
-        activity, weight, names, lost = activity_mixture(priors, twin_id, minimum_weight)
-        if lost > 1e-12:
-            cut[str(twin_id)] = lost
-        last = float(obs.time_h.iloc[-1])
-        doses = tuple(d for d in regimen(mine) if d.time < last)  # nothing after the last sample is solved
-        twins.append(
-            FitTwin(
-                str(twin_id),
-                base[str(twin_id)],
-                activity,
-                weight,
-                names,
-                doses,
-                obs.time_h.to_numpy(float),
-                obs.dv_ng_ml.to_numpy(float),
-            )
+def subject_of(model: PopulationModel, events: pd.DataFrame, twin_id: str) -> Subject:
+    """One twin's doses and samples with use == fit, as the core's records.
+
+    Parameters
+    ----------
+    events : canonical events sheet (times in h, doses in mg, concentrations in ng/mL).
+
+    The model has one output, in ng/mL, and routes of the sheet's names. A sample at the time of a dose was taken before
+    it (a trough). Values below the limit of quantification do not come here: the check of the input refuses them.
+    """
+    mine = events[events.twin_id == twin_id]
+    samples = mine[(mine.evid == 0) & (mine.use == "fit")]
+    given = regimen(mine)
+    at = np.array([*samples.time_h, *(d.time for d in given)], dtype=float)
+    order = np.argsort(at, kind="stable")  # samples stand first
+    row = np.argsort(order, kind="stable")
+    n = len(samples)
+    states = model.structure.state_names
+    doses = [
+        Dose(
+            d.time, states.index(dict(model.structure.dose_targets)[d.route]), d.amount,
+            d.amount / d.duration if d.duration else 0.0, 0.0, 0, 0, int(row[n + k]),
         )
-    runs = [(i, k) for i, t in enumerate(twins) for k in range(len(t.activity))]
-    batch = pack(
-        whole_body_for_fit(),
-        [twins[i].base for i, _ in runs],
-        [twins[i].doses for i, _ in runs],
-        [twins[i].times for i, _ in runs],
-    )
-    return FitData(
-        twins=tuple(twins),
-        batch=batch,
-        twin_of_run=np.array([i for i, _ in runs], dtype=np.int64),
-        log_weight=np.log([twins[i].weight[k] for i, k in runs]),
-        activity=np.array([twins[i].activity[k] for i, k in runs]),
-        run_of_obs=np.repeat(np.arange(len(runs)), np.diff(batch.t_0)),
-        log_observed=np.concatenate([np.log(twins[i].observed) for i, _ in runs]) if runs else np.zeros(0),
-        cut_weight=cut,
-    )
+        for k, d in enumerate(given)
+    ]  # fmt: skip
+    rank = np.argsort(row[:n])
+    return Subject(
+        id=twin_id, times=at[order], covariates=np.zeros((len(at), 0)), occasions=np.zeros(len(at), dtype=np.int64),
+        resets=(), doses=tuple(doses), obs_row=row[:n][rank], obs_output=np.zeros(n, dtype=np.int64),
+        obs_value=samples.dv_ng_ml.to_numpy(float)[rank], obs_code=np.full(n, OBSERVED, dtype=np.int64),
+        obs_limit=np.zeros(n), file_row=samples.row.to_numpy(np.int64)[rank],
+    )  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pharmtwin.files import write_text
 from pharmtwin.findings import Finding, write_findings
+from pharmtwin.tables.spreadsheet import tsv
 
 
 def shown(table: pd.DataFrame) -> str:
@@ -38,7 +39,7 @@ def write_folder(
 ) -> None:  # fmt: skip
     """Tables first, the text ``name`` last: with it the folder is complete. ``more``: files that are there already."""
     for table, frame in tables.items():
-        write_text(folder / f"{table}.tsv", frame.to_csv(sep="\t", index=False, lineterminator="\n"))
+        write_text(folder / f"{table}.tsv", tsv(frame))
     write_findings(findings, folder / "findings.tsv")
     write_text(folder / name, "\n".join(lines) + "\n")
     print(f"written to {folder}: {', '.join([name, *more, *(f'{t}.tsv' for t in tables), 'findings.tsv'])}")

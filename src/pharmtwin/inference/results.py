@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,30 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from pharmtwin.core.draws import Population
+from pharmtwin.core.draws import Population, choose_components
 from pharmtwin.core.priors import OMEGA_SPREAD, PopulationPriors
 from pharmtwin.core.seeds import generator
-from pharmtwin.core.whole_body import INDIVIDUAL, whole_body_for_fit
-from pharmtwin.engine.crosscheck import subset
-from pharmtwin.engine.failures import note_failures
-from pharmtwin.engine.run import simulate_with_sensitivities
-from pharmtwin.inference.data import MG_PER_L, FitData
-from pharmtwin.inference.population import LABELS, Draws, natural
-
-log = logging.getLogger(__name__)
+from pharmtwin.core.whole_body import INDIVIDUAL
+from pharmtwin.inference.criticism.limits import limits
+from pharmtwin.inference.diplotypes import diplotype_table
+from pharmtwin.inference.failed import log_failed_runs
+from pharmtwin.inference.models.description import SD
+from pharmtwin.inference.population_fit.build import PopulationFit
+from pharmtwin.inference.population_fit.sample import Posterior
+from pharmtwin.inference.problem.problem import Problem
+from pharmtwin.inference.study import StudyData
+from pharmtwin.inference.twin.whole_body import ACTIVITY
 
 Floats = NDArray[np.float64]
-LIMIT_RHAT, LIMIT_ESS, LIMIT_BFMI = 1.01, 400.0, 0.3
 QUANTILE_90 = float(norm.ppf(0.95))
+LABELS = {
+    "f_CYP2D6": ("CLint_CYP2D6", "CYP2D6 intrinsic clearance relative to the drug file at the genotype's activity"),
+    "f_other": ("CLint_other", "other hepatic intrinsic clearance relative to the drug file"),
+    "Kp_scale": ("Kp_scale", "factor on all tissue:plasma partition coefficients"),
+    "MTT": ("MTT", "mean transit time of oral absorption"),
+}
 SIGMA = ("sigma", "residual sd of the logarithm of a concentration")
+ACTIVE = INDIVIDUAL.index("f_CYP2D6")
 
 
 @dataclass(frozen=True)
@@ -38,165 +46,200 @@ class FitTables:
     diagnostics: pd.DataFrame
     twins: pd.DataFrame
     genotype: pd.DataFrame
+    diplotypes: pd.DataFrame
     population_draws: pd.DataFrame
     twin_draws: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Posterior draws.
+
+    typical : (n, 4) typical values (natural scale). omega : (n, 4). sigma : (n,). eta : (n, n_twins, 4), of a twin with
+    ``population_fit.shifts`` relative to its reference.
+    """
+
+    typical: Floats
+    omega: Floats
+    sigma: Floats
+    eta: Floats
+
+    @classmethod
+    def of(cls, posterior: Posterior) -> Draws:
+        """All draws, chain by chain."""
+        typical = np.stack([posterior.draws(f"TV_{p}") for p in INDIVIDUAL], axis=1)
+        omega = np.stack([posterior.draws(SD.format(f"eta_{p}")) for p in INDIVIDUAL], axis=1)
+        return cls(typical, omega, posterior.draws(SIGMA[0]), posterior.draws("eta"))
+
+    def some(self, keep: NDArray[np.int64]) -> Draws:
+        """The chosen draws."""
+        return Draws(self.typical[keep], self.omega[keep], self.sigma[keep], self.eta[keep])
+
+    def individual(self, twin: int) -> Floats:
+        """Individual parameters (n, 4) of a twin, ``f_CYP2D6`` without the activity of what was solved."""
+        return np.asarray(self.typical * np.exp(self.eta[:, twin]))
 
 
 def _units(name: str) -> str:
     return "h" if name == "MTT" else "1"
 
 
-def summary(idata: Any, priors: PopulationPriors) -> pd.DataFrame:
+def summary(posterior: Posterior, draws: Draws, priors: PopulationPriors) -> pd.DataFrame:
     """Table ``fit_summary``: typical values (natural scale), omegas and sigma, prior beside posterior."""
-    import arviz as az
-
-    post = idata.posterior
-    diag = {
-        k: az.summary(idata, var_names=[k], kind="diagnostics", round_to="none") for k in ("theta", "omega", "sigma")
-    }
+    figures = posterior.table.set_index("parameter")
     rows = []
 
-    def add(name: str, meaning: str, unit: str, draws: Floats, prior: tuple[float, float, float], d: pd.Series) -> None:
-        q05, q50, q95 = np.quantile(draws, [0.05, 0.5, 0.95])
+    def add(name: str, sampled: str, meaning: str, unit: str, values: Floats, median: float, sd: float) -> None:
+        q05, q50, q95 = np.quantile(values, [0.05, 0.5, 0.95])
+        prior = [median * np.exp(sd * QUANTILE_90 * s) for s in (-1, 0, 1)]  # all priors are lognormal
+        d = figures.loc[sampled]
         rows.append(
             {
-                "parameter": name, "meaning": meaning, "unit": unit, "mean": draws.mean(), "sd": draws.std(ddof=1),
+                "parameter": name, "meaning": meaning, "unit": unit, "mean": values.mean(), "sd": values.std(ddof=1),
                 "q05": q05, "q50": q50, "q95": q95, "prior_q05": prior[0], "prior_q50": prior[1], "prior_q95": prior[2],
-                "rhat": d["r_hat"], "ess_bulk": d["ess_bulk"], "ess_tail": d["ess_tail"],
+                "rhat": d["rhat"], "ess_bulk": d["ess_bulk"], "ess_tail": d["ess_tail"],
             }
         )  # fmt: skip
 
-    def around(median: float, sd: float) -> tuple[float, float, float]:
-        return tuple(median * np.exp(sd * QUANTILE_90 * s) for s in (-1, 0, 1))
-
     for k, p in enumerate(INDIVIDUAL):
         label, meaning = LABELS[p]
-        draws = np.exp(post["theta"].values[..., k].ravel()) * priors.typical[k]
-        add(label, f"typical value: {meaning}", _units(p), draws, around(priors.typical[k], priors.uncertainty[k]),
-            diag["theta"].iloc[k])  # fmt: skip
+        add(label, f"TV_{p}", f"typical value: {meaning}", _units(p), draws.typical[:, k], priors.typical[k],
+            priors.uncertainty[k])  # fmt: skip
     for k, p in enumerate(INDIVIDUAL):
         label, meaning = LABELS[p]
-        add(f"omega_{label}", f"between-subject sd of the logarithm: {meaning}", "1",
-            post["omega"].values[..., k].ravel(), around(priors.omega[k], OMEGA_SPREAD),
-            diag["omega"].iloc[k])  # fmt: skip
-    add(*SIGMA, "1", post["sigma"].values.ravel(), around(priors.sigma, OMEGA_SPREAD), diag["sigma"].iloc[0])
+        add(f"omega_{label}", SD.format(f"eta_{p}"), f"between-subject sd of the logarithm: {meaning}", "1",
+            draws.omega[:, k], priors.omega[k], OMEGA_SPREAD)  # fmt: skip
+    add(SIGMA[0], SIGMA[0], SIGMA[1], "1", draws.sigma, priors.sigma, OMEGA_SPREAD)
     return pd.DataFrame(rows)
 
 
-def diagnostics(idata: Any, table: pd.DataFrame, n_failed: int, cut: dict[str, float], max_depth: int) -> pd.DataFrame:
-    """Table ``fit_diagnostics``."""
-    import arviz as az
+def diagnostics(posterior: Posterior, n_failed: int, cut: Mapping[str, float]) -> pd.DataFrame:
+    """Table ``fit_diagnostics``: the checks of ``criticism``, and what else a reader must know of the fit.
 
-    stats = idata.sample_stats
-    hits = int((stats["depth"].values >= max_depth).sum()) if "depth" in stats else 0
-    checks = [
-        ("chains", float(idata.posterior.sizes["chain"]), "at least 4", idata.posterior.sizes["chain"] >= 4),
-        ("draws", float(idata.posterior.sizes["draw"]), "kept draws a chain", True),
-        ("divergences", float(stats["diverging"].values.sum()), "none", not stats["diverging"].values.any()),
-        ("max_rhat", table.rhat.max(), f"below {LIMIT_RHAT}", table.rhat.max() < LIMIT_RHAT),
-        ("min_ess_bulk", table.ess_bulk.min(), f"at least {LIMIT_ESS:g}", table.ess_bulk.min() >= LIMIT_ESS),
-        ("min_ess_tail", table.ess_tail.min(), f"at least {LIMIT_ESS:g}", table.ess_tail.min() >= LIMIT_ESS),
-        ("max_treedepth_hits", float(hits), "none", hits == 0),
-        ("solver_failures", float(n_failed), "none among the kept draws", n_failed == 0),
-        ("twins_with_cut_components", float(len(cut)), f"largest weight cut {max(cut.values(), default=0):.2g}", True),
-    ]
-    if "energy" in stats:
-        bfmi = float(np.min(az.bfmi(idata)))
-        checks.append(("min_e_bfmi", bfmi, f"above {LIMIT_BFMI}", bfmi > LIMIT_BFMI))
-    return pd.DataFrame(
-        [{"check": c, "value": float(v), "limit": limit, "passed": bool(ok)} for c, v, limit, ok in checks]
-    )
-
-
-def log_failed_runs(data: FitData, x: Floats, runs: NDArray[np.int64], draw: int, rtol: float) -> None:
-    """Name runs whose solve failed in a kept draw; solved again for time, state and step size.
-
-    x (n_runs, n_individual) individual parameters of the draw; runs : the failed ones.
+    n_failed : solves that failed when kept draws were solved again; they count with those of the sampler.
     """
-    model, batch = whole_body_for_fit(), subset(data.batch, runs.tolist())
-    P = batch.P.copy()
-    columns = [model.parameter_names.index(p) for p in INDIVIDUAL]
-    for i, k in enumerate(runs):
-        P[batch.seg_0[i] : batch.seg_0[i + 1], columns] = x[k]
-    batch = replace(batch, P=P)
-    labels = []
-    for k in runs:
-        twin = data.twins[data.twin_of_run[k]]
-        component = twin.names[int(k - np.flatnonzero(data.twin_of_run == data.twin_of_run[k])[0])]
-        labels.append(f"{twin.twin_id}/{component}/draw{draw}")
-    again = simulate_with_sensitivities(model, batch, rtol=rtol)
-    note_failures(model, batch, again, labels, "fit")
-    for label, flag in zip(labels, again.flag, strict=True):
-        if flag == 0:
-            log.warning("%s - solve failed in the fit, but not when it was repeated at rtol %g", label, rtol)
+    table = posterior.checks.copy()
+    own = table["check"] == "solver_failures"
+    failures = table.loc[own, "value"] + n_failed
+    table.loc[own, "value"] = failures
+    table.loc[own, "passed"] = [limits("sampler")["solver_failures"].passes(f) for f in failures]
+    sizes = posterior.idata.posterior.sizes
+    more = [
+        ("draws", float(sizes["draw"]), "kept draws a chain", True, ""),
+        ("failed_solves", float(posterior.failed_solves), "while sampling, warm-up included", True, ""),
+        ("stopped", float(bool(posterior.stopped)), "not before all draws were made", not posterior.stopped, ""),
+        ("twins_with_cut_components", float(len(cut)), f"largest weight cut {max(cut.values(), default=0):.2g}", True,
+         max(cut, key=lambda t: cut[t], default="")),
+    ]  # fmt: skip
+    return pd.concat([table, pd.DataFrame(more, columns=table.columns)], ignore_index=True)
 
 
-def responsibilities(data: FitData, draws: Draws, kernel: Any, rtol: float = 1e-6) -> tuple[Floats, int]:
-    """Posterior probability of each run (twin and component) for each draw: (n_draws, n_runs); failed solves.
+def responsibilities(problem: Problem, draws: Draws) -> tuple[Floats, int]:
+    """Posterior probability of each case (twin and component) for each draw: (n_draws, n_cases); failed solves.
 
-    Failed solves are logged by name; ``rtol`` is the tolerance at which they are repeated for that.
+    Failed solves are logged by name. The log-likelihoods are those of the fit, at its tolerance.
     """
-    from pharmtwin.inference.laplace import ACTIVITY
-
-    n_runs, failures = len(data.twin_of_run), 0
-    out = np.full((len(draws.sigma), n_runs), np.nan)
+    failures = 0
+    out = np.full((len(draws.sigma), problem.n_cases), np.nan)
     for d in range(len(draws.sigma)):
-        x = np.exp(draws.log_x[d])[data.twin_of_run]
-        x[:, ACTIVITY] *= data.activity
-        concentration, _, failed = kernel(x)
-        failures += failed
-        if failed:
-            log_failed_runs(data, x, np.unique(data.run_of_obs[~np.isfinite(concentration)]), d, rtol)
-        residual = (data.log_observed - np.log(concentration * MG_PER_L)) / draws.sigma[d]
-        log_lik = data.log_weight + np.bincount(data.run_of_obs, -0.5 * residual**2, minlength=n_runs)
-        for i in range(len(data.twins)):
-            mine = data.twin_of_run == i
-            out[d, mine] = np.exp(log_lik[mine] - logsumexp(log_lik[mine]))
+        x = problem.rows(draws.typical[d], draws.eta[d])
+        solved = problem.likelihood(x, draws.sigma[d : d + 1], derivatives=False)
+        if solved.flag.any():
+            failures += int(np.count_nonzero(solved.flag))
+            log_failed_runs(problem, x, np.flatnonzero(solved.flag), d)
+        log_lik = problem.log_weight + problem.by_case(solved.ll)
+        for i in range(len(problem.subjects)):
+            mine = problem.subject_of_case == i
+            with np.errstate(invalid="ignore"):  # no component could be solved: no probabilities
+                out[d, mine] = np.exp(log_lik[mine] - logsumexp(log_lik[mine]))
     return out, failures
 
 
+@dataclass(frozen=True)
+class Shifted:
+    """Of twins whose hypotheses are shifts, at every draw: probabilities of the hypotheses, and one drawn from them.
+
+    probability : by twin number, (n_draws, n_hypotheses). chosen : by twin number, (n_draws,).
+    """
+
+    probability: Mapping[int, Floats]
+    chosen: Mapping[int, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, posterior: Posterior, fit: PopulationFit, master: int) -> Shifted:
+        """The choice depends on ``master`` and the twin's name only."""
+        share = fit.shifts.probabilities(posterior.draws("eta"), posterior.draws("omega"))
+        n = np.isfinite(fit.shifts.log_weight).sum(axis=1).tolist()
+        probability = {i: share[:, r, : n[r]] for r, i in enumerate(fit.shifts.rows.tolist())}
+        chosen = {i: _chosen(p, master, fit.problem.subjects[i]) for i, p in probability.items()}
+        return cls(probability, chosen)
+
+
+def _chosen(probability: Floats, master: int, twin: str) -> NDArray[np.int64]:
+    """A hypothesis for each row of probabilities (n_draws, n_hypotheses)."""
+    u = generator(master, "component", twin).random((len(probability), 1))
+    return np.asarray((np.cumsum(probability, axis=1) < u).sum(axis=1).clip(max=probability.shape[1] - 1))
+
+
+def with_own_effects(posterior: Posterior, fit: PopulationFit, master: int) -> Any:
+    """The draws (InferenceData), ``eta`` under a hypothesis drawn for each draw: what Omega is the covariance of."""
+    idata = posterior.idata.copy()
+    eta = idata.posterior["eta"].values.copy()
+    width = fit.shifts.delta.shape[2]
+    chosen = Shifted.of(posterior, fit, master).chosen
+    for r, i in enumerate(fit.shifts.rows.tolist()):
+        eta[:, :, i, :width] -= fit.shifts.delta[r][chosen[i]].reshape(*eta.shape[:2], width)
+    idata.posterior["eta"] = (idata.posterior["eta"].dims, eta)
+    return idata
+
+
 def tabulate(
-    idata: Any,
-    data: FitData,
+    posterior: Posterior,
+    fit: PopulationFit,
+    data: StudyData,
+    shares: pd.DataFrame,
     priors: PopulationPriors,
-    kernel: Any,
     *,
     n_keep: int,
     master: int,
-    max_depth: int = 10,
-    rtol: float = 1e-6,
 ) -> FitTables:
     """All tables from the posterior; ``n_keep`` evenly spaced joint draws go on to the later stages.
 
-    ``kernel`` solves at its own tolerance; ``rtol`` is that of a repetition of failed solves.
+    fit : of ``data.solved`` and ``data.shifts``. shares : of each diplotype in the activity components
+    (``diplotypes.diplotype_table``).
     """
-    table = summary(idata, priors)
-    every = natural(idata.posterior, priors)
+    problem = fit.problem
+    every = Draws.of(posterior)
     keep = np.linspace(0, len(every.sigma) - 1, n_keep).round().astype(int)
-    kept = Draws(every.theta[keep], every.omega[keep], every.sigma[keep], every.log_x[keep])
-    share, failed = responsibilities(data, kept, kernel, rtol)
+    kept = every.some(keep)
+    share, failed = responsibilities(problem, kept)
+    shifted = Shifted.of(posterior, fit, master)
     twin_rows, genotype_rows, draw_frames = [], [], []
-    for i, twin in enumerate(data.twins):
-        runs = np.flatnonzero(data.twin_of_run == i)
-        posterior = share[:, runs]
-        for k, name in enumerate(twin.names):
+    for i, twin in enumerate(problem.subjects):
+        own = data.components[twin]
+        activity = np.array([c.values[ACTIVITY] for c in own])
+        weight = np.array([c.weight for c in own])
+        x = kept.individual(i)
+        if i in shifted.chosen:
+            probability, component = shifted.probability[i], shifted.chosen[i][keep]
+            x[:, ACTIVE] *= data.solved[twin][0].values[ACTIVITY]
+        else:
+            probability = share[:, problem.subject_of_case == i]
+            component = _chosen(probability, master, twin)
+            x[:, ACTIVE] *= activity[component]
+        for k, c in enumerate(own):
             genotype_rows.append(
                 {
-                    "twin_id": twin.twin_id, "gene": "CYP2D6", "component": name,
-                    "prior_probability": twin.weight[k], "posterior_probability": float(posterior[:, k].mean()),
+                    "twin_id": twin, "gene": "CYP2D6", "component": c.name,
+                    "prior_probability": c.weight, "posterior_probability": float(probability[:, k].mean()),
                 }
             )  # fmt: skip
-        rng = generator(master, "component", twin.twin_id)
-        u = rng.random((len(keep), 1))
-        component = (np.cumsum(posterior, axis=1) < u).sum(axis=1).clip(max=len(runs) - 1)
-        x = np.exp(kept.log_x[:, i])
-        x[:, INDIVIDUAL.index("f_CYP2D6")] *= twin.activity[component]
-        prior = _prior_individual(twin.activity, twin.weight, priors, generator(master, "twin_prior", twin.twin_id))
+        prior = _prior_individual(activity, weight, priors, generator(master, "twin_prior", twin))
         for k, p in enumerate(INDIVIDUAL):
             q, before = (np.quantile(v[:, k], [0.05, 0.5, 0.95]) for v in (x, prior))
             twin_rows.append(
                 {
-                    "twin_id": twin.twin_id, "parameter": LABELS[p][0], "unit": _units(p),
+                    "twin_id": twin, "parameter": LABELS[p][0], "unit": _units(p),
                     "prior_q05": before[0], "prior_q50": before[1], "prior_q95": before[2],
                     "q05": q[0], "q50": q[1], "q95": q[2],
                 }
@@ -204,20 +247,22 @@ def tabulate(
         draw_frames.append(
             pd.DataFrame(
                 {
-                    "twin_id": twin.twin_id,
+                    "twin_id": twin,
                     "draw": np.arange(len(keep)),
-                    "component": [twin.names[c] for c in component],
+                    "component": [own[c].name for c in component],
                     **{p: x[:, k] for k, p in enumerate(INDIVIDUAL)},
                     "sigma": kept.sigma,
                 }
             )
         )
+    genotype = pd.DataFrame(genotype_rows)
     return FitTables(
-        summary=table,
-        diagnostics=diagnostics(idata, table, failed, data.cut_weight, max_depth),
+        summary=summary(posterior, every, priors),
+        diagnostics=diagnostics(posterior, failed, data.cut_weight),
         twins=pd.DataFrame(twin_rows),
-        genotype=pd.DataFrame(genotype_rows),
-        population_draws=Population(kept.theta, kept.omega, kept.sigma).to_frame(),
+        genotype=genotype,
+        diplotypes=diplotype_table(shares, genotype),
+        population_draws=Population(np.log(kept.typical / priors.typical), kept.omega, kept.sigma).to_frame(),
         twin_draws=pd.concat(draw_frames, ignore_index=True),
     )
 
@@ -226,11 +271,9 @@ def _prior_individual(
     activity: Floats, weight: Floats, priors: PopulationPriors, rng: np.random.Generator, n: int = 4000
 ) -> Floats:
     """Individual parameters before any concentration: drug file and genotype only."""
-    from pharmtwin.core.draws import choose_components
-
     width = len(priors.typical)
     theta = rng.standard_normal((n, width)) * priors.uncertainty
     omega = np.exp(rng.standard_normal((n, width)) * OMEGA_SPREAD) * priors.omega
     x = priors.typical * np.exp(theta + omega * rng.standard_normal((n, width)))
-    x[:, INDIVIDUAL.index("f_CYP2D6")] *= activity[choose_components(rng, weight, n)]
-    return x
+    x[:, ACTIVE] *= activity[choose_components(rng, weight, n)]
+    return np.asarray(x)

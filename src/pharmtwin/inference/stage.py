@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.drug import Drug
 from pharmtwin.core.priors import PopulationPriors
-from pharmtwin.core.seeds import seed_sequence
-from pharmtwin.files import replace_atomically
-from pharmtwin.inference.data import fit_data
+from pharmtwin.inference.study import study_data
 
 N_KEPT = 400  # joint draws that later stages use
+CAP = 3.5 * 3600.0  # seconds that sampling may take: half an hour less than the rule's runtime
 
 
 def fit_study(
@@ -25,6 +23,7 @@ def fit_study(
     base: Mapping[str, NDArray[np.float64]],
     events: pd.DataFrame,
     activity: pd.DataFrame,
+    shares: pd.DataFrame,
     options: Mapping[str, Any],
     master: int,
     cores: int,
@@ -35,45 +34,28 @@ def fit_study(
     Parameters
     ----------
     base : parameter vectors by twin. events : canonical events sheet. activity : CYP2D6 activity ``priors``.
+    shares : of each diplotype in their components (``diplotypes.diplotype_table``).
     options : ``fit`` of the config.
     """
-    from pharmtwin.inference.population import SamplerSettings, build_model, sample
-    from pharmtwin.inference.results import tabulate
+    from pharmtwin.inference.population_fit.build import build
+    from pharmtwin.inference.population_fit.sample import Plan, sample
+    from pharmtwin.inference.results import tabulate, with_own_effects
 
     priors = PopulationPriors.of(drug)
-    data = fit_data(dict(base), events, activity, float(options["min_component_weight"]))
-    log.info("%d twins, %d runs, %d samples", len(data.twins), data.batch.n, sum(len(t.times) for t in data.twins))
-    for twin, weight in sorted(data.cut_weight.items()):
-        log.info("twin %s: activity components with weight %.2g cut (fit.min_component_weight)", twin, weight)
-    model, op, _ = build_model(data, priors, float(options["rtol"]))
-    seed = int(seed_sequence(master, "fit", "population").generate_state(1)[0])
-    settings = SamplerSettings(
+    data = study_data(priors, base, events, activity, float(options["min_component_weight"]))
+    fit = build(data.model, data.subjects, components=data.solved, shifts=data.shifts, rtol=float(options["rtol"]))
+    samples = sum(len(s.obs_row) for s in data.subjects)
+    log.info("%d twins, %d runs, %d samples", len(data.subjects), fit.problem.n_runs, samples)
+    if data.cut_weight:  # logs name nobody
+        most = max(data.cut_weight.values())
+        log.info("components cut in %d twins, at most %.2g of the weight (fit.min_component_weight)",
+                 len(data.cut_weight), most)  # fmt: skip
+    plan = Plan(
         chains=int(options["chains"]), tune=int(options["tune"]), draws=int(options["draws"]),
-        target_accept=float(options["target_accept"]), cores=cores, seed=seed,
+        target_accept=float(options["target_accept"]), cores=cores, cap=CAP, low_rank=True,
     )  # fmt: skip
-    posterior = sample(model, settings)
-    tables = tabulate(posterior, data, priors, op.kernel, n_keep=N_KEPT, master=master, rtol=float(options["rtol"]))
+    posterior = sample(fit, plan, master=master, name="population", log=log)
+    tables = tabulate(posterior, fit, data, shares, priors, n_keep=N_KEPT, master=master)
     for row in tables.diagnostics.itertuples():
         log.info("%s = %g (%s): %s", row.check, row.value, row.limit, "passed" if row.passed else "NOT PASSED")
-    return tables, posterior
-
-
-def save_posterior(posterior: Any, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write all draws as NetCDF without clock or host, so that equal draws give equal bytes.
-
-    about : attributes of the group ``posterior``. A group that is not there is left out.
-    """
-    import arviz as az
-
-    groups = {}
-    for name in ("posterior", "sample_stats"):
-        if name not in posterior.groups():
-            continue
-        group = getattr(posterior, name).copy()
-        keep = [v for v in group.data_vars if group[v].dtype.kind in "fiub" and v not in ("u",)]
-        group = group[keep]
-        group.attrs = dict(about or {}) if name == "posterior" else {}
-        groups[name] = group
-    idata = az.InferenceData(**groups)
-    idata.attrs.clear()
-    replace_atomically(path, lambda p: idata.to_netcdf(str(p), engine="h5netcdf"))
+    return tables, with_own_effects(posterior, fit, master)

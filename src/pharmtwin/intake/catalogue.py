@@ -13,7 +13,8 @@ ELSEWHERE = Path(__file__).resolve().parent / "rules" / "catalogue.yaml"
 HEAD = ELSEWHERE.with_name("page.md")
 #: first part of an id -> what its rules are about
 FAMILIES = {
-    "config": "The configuration", "sheet": "Files and headers", "units": "Units", "time": "Clock times",
+    "config": "The configuration", "privacy": "Pseudonyms", "sheet": "Files and headers", "units": "Units",
+    "time": "Clock times",
     "regimen": "Regimens in words", "*": "Single cells, in every sheet", "ids": "Ids", "twins": "The twins sheet",
     "body": "Bodies", "kidney": "Kidney markers", "conditions": "Conditions", "comedication": "Comedication",
     "events": "Doses and samples", "scenarios": "Scenarios", "structure_calls": "Calls of gene structure",

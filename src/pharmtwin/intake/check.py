@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +122,7 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
             by_vcf.setdefault(path, []).append(record)
     findings = []
     for path, records in by_vcf.items():
-        if (base / path).is_file():
+        if os.path.isfile(base / path):
             findings += _check_vcf(path, base, sheet, records, config)
             continue
         also = f" (named by {len(records) - 1} more rows)" if len(records) > 1 else ""
@@ -205,7 +206,9 @@ def _check_vcf(
     severity = extra if extra in SEVERITIES else "error"
     genes = [g for g in setting(config, "genome.genes", []) if g in GENES] or list(GENES)
     bed = str(setting(config, "paths.callable", ""))
-    usable = bed and (base / bed).is_file() and not has_errors(callable_findings(str(base / bed)))  # else: named once
+    usable = (
+        bed and os.path.isfile(base / bed) and not has_errors(callable_findings(str(base / bed)))
+    )  # else: named once
     try:
         options = options_of(config["genome"], str(base / bed) if usable else "")
     except (KeyError, TypeError, ValueError):  # the configuration has findings of its own
@@ -250,7 +253,7 @@ def _check_genome_files(
     samples = [r.text("sample") for r in twins if r.text("sample")]
     for key, paths in named.items():
         for path in paths:
-            if not (base / path).is_file():
+            if not os.path.isfile(base / path):
                 file, row = places.get(key, ("config", 0))
                 what, why, fix = "the file does not exist", "genotypes or scores are read with it", "correct the path"
                 findings.append(

@@ -7,7 +7,8 @@ dictionary may pass ``places`` (see :func:`load_config`); without it the file is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from jsonschema.exceptions import ValidationError
 from pharmtwin import facts
 from pharmtwin.findings import Finding
 from pharmtwin.intake.columns import SCHEMAS
+from pharmtwin.untrusted import compose_yaml, construct
 
 DEFAULT_CONFIG = SCHEMAS.parent / "config.yaml"
 TYPES = {
@@ -76,12 +78,13 @@ def read_config(path: str, base: Path = Path(".")) -> tuple[dict[str, Any] | Non
 
     try:
         text = (base / path).read_text(encoding="utf-8-sig")
-        content, node = _parsed(text)
+        loader, node = compose_yaml(text)
+        content = None if node is None else construct(loader, node)
     except FileNotFoundError:
         return broken("config.file_missing", "the configuration file does not exist", "correct the path")
     except (OSError, UnicodeDecodeError) as error:
         return broken("config.file_missing", f"cannot be read ({type(error).__name__})", "save it as UTF-8 text")
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         fix = "correct the line: 'key: value', indented by blanks (never tabs), one level two blanks"
@@ -93,16 +96,6 @@ def read_config(path: str, base: Path = Path(".")) -> tuple[dict[str, Any] | Non
         return broken("config.not_mapping", what, "write lines of the form 'key: value'", 1)
     places: Places = {}
     return content, places, _walk(path, node, "", places)
-
-
-def _parsed(text: str) -> tuple[Any, yaml.Node | None]:
-    """Content of a YAML text and its nodes, which know their lines; raises yaml.YAMLError or ValueError."""
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        return (loader.construct_document(node) if node is not None else None), node
-    finally:
-        loader.dispose()
 
 
 def _walk(path: str, node: yaml.Node | None, prefix: str, places: Places) -> list[Finding]:
@@ -174,7 +167,7 @@ def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Plac
         findings += _explain(error, places)
     drug = setting(config, "drug", "")
     if drug.endswith((".yaml", ".yml")):
-        lacking = not (base / drug).is_file()
+        lacking = not os.path.isfile(base / drug)
     else:
         lacking = bool(drug) and drug not in available_drugs()
     if lacking:
@@ -184,7 +177,7 @@ def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Plac
         findings.append(_at(places, "drug", "config.drug_unknown", drug, what, "nothing is known of the drug", fix))
     for key, why in NAMED_FILES.items():
         named = setting(config, key, "")
-        if named and not (base / named).is_file():
+        if named and not os.path.isfile(base / named):
             what, fix = "there is no such file", 'correct the path, or write "" for none'
             findings.append(_at(places, key, "config.file_missing", named, what, why, fix))
     base_size, max_size = (setting(config, f"sensitivity.{key}", 0) for key in ("sobol_base", "max_base"))
@@ -193,7 +186,38 @@ def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Plac
         findings.append(
             _at(places, "sensitivity.max_base", "config.out_of_range", max_size, what, why, "make it at least as large")
         )
-    return findings + _named_rows(config, places)
+    return findings + _odd_texts(config, places) + _named_rows(config, places)
+
+
+def _odd_texts(config: Mapping[str, Any], places: Places) -> list[Finding]:
+    """Texts with control characters, and files whose names Snakemake would take for patterns."""
+
+    def texts(value: object, key: str) -> Iterator[tuple[str, str]]:
+        if isinstance(value, Mapping):
+            for name, part in value.items():
+                yield from texts(part, f"{key}.{name}" if key else str(name))
+        elif isinstance(value, list):
+            for part in value:
+                yield from texts(part, key)
+        elif isinstance(value, str):
+            yield key, value
+
+    findings = []
+    for key, text in texts(config, ""):
+        if any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text):
+            what, why = "holds a control character (a tab, a line end)", "it would change paths and messages"
+            findings.append(_at(places, key, "config.control", text, what, why, "write it on one line without tabs"))
+    named = [(k, f) for k, files in named_files(config).items() for f in files]
+    named += [(k, setting(config, k, "")) for k in ("drug", "dossier.about", "qualification.data", "paths.vcf_dir")]
+    for key, file in named:
+        if "{" in file or "}" in file:
+            what, why = "the name of the file holds a brace", "Snakemake takes braces for a pattern of many files"
+            findings.append(_at(places, key, "config.brace", file, what, why, "rename the file"))
+    folder = setting(config, "paths.vcf_dir", "")
+    if ";" in folder:
+        what, why = "the name of the folder holds a semicolon", "semicolons part the VCFs of a twin"
+        findings.append(_at(places, "paths.vcf_dir", "config.semicolon", folder, what, why, "rename the folder"))
+    return findings
 
 
 def _named_rows(config: Mapping[str, Any], places: Places) -> list[Finding]:

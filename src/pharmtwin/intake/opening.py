@@ -59,11 +59,12 @@ def molar_mass(drug: str, base: Path) -> float | None:
     import yaml  # heavy
 
     from pharmtwin import facts
+    from pharmtwin.untrusted import load_yaml
 
     own = drug.endswith((".yaml", ".yml"))
     path = base / drug if own else facts.RESOURCES / "drugs" / "twin" / f"{drug}.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
         return float(content["physicochemistry"]["MW"]["value"])
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return None

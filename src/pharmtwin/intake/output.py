@@ -38,10 +38,10 @@ def as_tsv(findings: Sequence[Finding]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A cell of the table; a leading sign that a spreadsheet takes for a formula is kept from it by an apostrophe."""
-    flat = " ".join(text.split())
-    number = flat.lstrip("+-").replace(".", "", 1).isdigit()
-    return f"'{flat}" if flat[:1] in "=+-@" and not number else flat
+    """A cell of the table on one line, safe in a spreadsheet."""
+    from pharmtwin.tables.spreadsheet import escaped  # heavy
+
+    return escaped(" ".join(text.split()))
 
 
 def as_page(findings: Sequence[Finding], title: str, excluded: Sequence[Excluded] = ()) -> str:

@@ -9,6 +9,7 @@ only, but for spreadsheets and SAS files: the Snakefile reads its sheets too.
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import MISSING
+from pharmtwin.untrusted import read_bytes
 
 #: headings that tell a NM-TRAN data set, whose columns may be separated by blanks
 NMTRAN = {"ID", "TIME"}
@@ -183,15 +185,15 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
 def read_sheet(path: str, base: Path = Path(".")) -> tuple[Sheet | None, list[Finding]]:
     """Read a sheet (``path`` relative to ``base``); None if it cannot be read at all, with the reason as a finding."""
     file = base / workbook_and_sheet(path)[0]
-    if not file.is_file():
-        what = "is a folder, not a file" if file.is_dir() else "does not exist"
+    if not os.path.isfile(file):
+        what = "is a folder, not a file" if os.path.isdir(file) else "does not exist"
         why = "the study is read from this sheet"
         fix = "correct the path in the config (paths are relative to the working directory)"
         return None, [Finding.create("sheet.file_missing", path, what, why, fix)]
     try:
-        raw = file.read_bytes()
+        raw = read_bytes(file)
     except OSError as error:
-        what = f"cannot be read ({error.strerror})"
+        what = f"cannot be read ({error.strerror or error})"
         return None, [
             Finding.create("sheet.file_missing", path, what, "the study needs it", "allow reading of the file")
         ]

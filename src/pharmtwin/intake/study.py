@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import vcf_paths
 from pharmtwin.intake.columns import Record, check_cells, check_columns, sheet_spec
-from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, library_drugs, setting
+from pharmtwin.intake.config import (
+    Places,
+    available_drugs,
+    check_config,
+    drug_name,
+    library_drugs,
+    named_files,
+    setting,
+)
 from pharmtwin.intake.events import check_events, is_blq_text
 from pharmtwin.intake.opening import Excluded, as_written, open_sheet, reading_of
+from pharmtwin.intake.pseudonyms import PseudonymError, Pseudonyms, privacy_findings, pseudonyms_of
 from pharmtwin.intake.regimens import check_doses_by_weight, check_scenarios, check_structure_calls
 from pharmtwin.intake.rules import Given, Table, run_rules
 from pharmtwin.intake.sheet import Sheet
@@ -90,7 +99,21 @@ def read_tables(
             findings.append(
                 Finding.create("sheet.empty", path, "holds a header but no rows", "nothing can be run", fix)
             )
-    return tables, findings + _rules(config, tables, cells, places or {})
+    findings += _privacy(config, base, tables, places or {})
+    return tables, findings + _rules(config, base, tables, cells, places or {})
+
+
+def ids_of(config: Mapping[str, Any], tables: Tables) -> list[str]:
+    """Every id and sample name that the sheets name, as written."""
+    rows = [r for records in tables.records.values() for r in records]
+    return sorted({r.raw[c] for r in rows for c in ("twin_id", "sample") if r.raw.get(c)})
+
+
+def _privacy(config: Mapping[str, Any], base: Path, tables: Tables, places: Places) -> list[Finding]:
+    files = [f for listed in named_files(config).values() for f in listed]
+    files += [vcf for record in tables.records.get("twins", []) for vcf in twin_vcfs(config, record)]
+    file, row = places.get("privacy.pseudonyms", ("config", 0))
+    return privacy_findings(config, base, ids_of(config, tables), files, file, row)
 
 
 def not_said_at_the_door(cells: Sequence[Finding], door: Sequence[Finding], sheet: Sheet) -> list[Finding]:
@@ -118,7 +141,7 @@ def _exclude_bad_rows(tables: Tables, cells: dict[str, list[Finding]]) -> None:
 
 
 def _rules(
-    config: Mapping[str, Any], tables: Tables, cells: Mapping[str, Sequence[Finding]], places: Places
+    config: Mapping[str, Any], base: Path, tables: Tables, cells: Mapping[str, Sequence[Finding]], places: Places
 ) -> list[Finding]:
     """The rules that look at whole rows, sheets, and from one sheet into another."""
     findings: list[Finding] = []
@@ -142,7 +165,7 @@ def _rules(
         sheet = sheets["structure_calls"]
         findings += check_structure_calls(sheet, records["structure_calls"], cells["structure_calls"], twins, genes)
     findings = run_rules(given_of(tables, drug), findings)
-    return findings + _config_against_sheets(config, tables, places)
+    return findings + _config_against_sheets(config, base, tables, places)
 
 
 def given_of(tables: Tables, drug: str) -> Given:
@@ -155,7 +178,7 @@ def given_of(tables: Tables, drug: str) -> Given:
     return Given(there, drug, drugs=library_drugs())
 
 
-def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Places) -> list[Finding]:
+def _config_against_sheets(config: Mapping[str, Any], base: Path, tables: Tables, places: Places) -> list[Finding]:
     """Settings that contradict the sheets."""
     findings = []
     kind = setting(config, "data_kind", "")
@@ -175,20 +198,26 @@ def _config_against_sheets(config: Mapping[str, Any], tables: Tables, places: Pl
         file, row = places.get(key, ("config", 0))
         return {"file": file, "row": row, "column": key}
 
-    scenario = setting(config, "sensitivity.scenario", "")
     scenarios = tables.sheets.get("scenarios")
     names = [r.text("scenario") for r in tables.records.get("scenarios", []) if r.text("scenario")]
-    wanted = setting(config, "sensitivity.enabled", False) and scenario and scenarios is not None
-    if wanted and scenarios is not None and "scenario" in scenarios.columns and scenario not in names:
-        what, why = "the scenarios sheet has no such scenario", "this regimen is analysed"
-        fix = f"write one of: {', '.join(names) or 'none'}"
-        findings.append(
-            Finding.create(
-                "config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key="sensitivity.scenario")
+    asked = {"attributions.scenario": "exposure under this regimen is attributed to its causes"}
+    if setting(config, "sensitivity.enabled", False):
+        asked["sensitivity.scenario"] = "this regimen is analysed"
+    for key, why in asked.items():
+        scenario = setting(config, key, "")
+        if scenario and scenarios is not None and "scenario" in scenarios.columns and scenario not in names:
+            what, fix = "the scenarios sheet has no such scenario", f"write one of: {', '.join(names) or 'none'}"
+            findings.append(
+                Finding.create("config.scenario_unknown", what=what, why=why, fix=fix, value=scenario, **at(key=key))
             )
-        )
     twin, twins = setting(config, "sensitivity.twin", ""), tables.records.get("twins", [])
-    if setting(config, "sensitivity.enabled", False) and twin and twin not in [r.text("twin_id") for r in twins]:
+    known = {r.text("twin_id") for r in twins}
+    try:
+        pseudonyms = pseudonyms_of(config, base)
+    except PseudonymError:
+        pseudonyms = None  # said by the findings on privacy
+    known |= {pseudonyms.of(n) for n in known} if pseudonyms is not None else set()
+    if setting(config, "sensitivity.enabled", False) and twin and twin not in known:
         what, why = "the twins sheet has no such twin", "the sensitivity analysis is about this twin"
         fix = 'write a twin_id of the twins sheet, or "" for the reference person'
         findings.append(
@@ -242,13 +271,22 @@ def frame(table: str, records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def build_study(config: Mapping[str, Any], tables: Tables) -> Study | None:
+def named(records: Sequence[Record], names: Pseudonyms | None) -> list[Record]:
+    """Records with the pseudonym as twin_id, where the study asks for it."""
+    if names is None:
+        return list(records)
+    own = [(r, names.of(r.text("twin_id"))) for r in records]
+    return [replace(r, values={**r.values, "twin_id": n}) if n else r for r, n in own]
+
+
+def build_study(config: Mapping[str, Any], tables: Tables, base: Path = Path(".")) -> Study | None:
     """Canonical tables; None if a configured sheet could not be read at all."""
     required = [t for t in TABLES if t not in OPTIONAL]
     if any(sheet is None for sheet in tables.sheets.values()) or any(t not in tables.sheets for t in required):
         return None
-    twins = tables.records["twins"]
-    frames = {table: frame(table, tables.records.get(table, [])) for table in TABLES}
+    twins = named(tables.records["twins"], pseudonyms_of(config, base))
+    names = pseudonyms_of(config, base)
+    frames = {table: frame(table, named(tables.records.get(table, []), names)) for table in TABLES}
     vcfs = [twin_vcfs(config, record) for record in twins]
     frames["twins"] = (
         frames["twins"]
@@ -278,4 +316,4 @@ def load_study(
     directory that the configuration's paths start from.
     """
     tables, findings = read_tables(config, base, places)
-    return build_study(config, tables), as_written(findings, tables.by_path)
+    return build_study(config, tables, base), as_written(findings, tables.by_path)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pharmtwin.findings import Finding
 from pharmtwin.intake.sheet import SAVE_AS, WHY_FORM, Sheet, workbook_and_sheet
+from pharmtwin.untrusted import check_archive
 
 #: bytes that a workbook may unpack to, and rows and columns that are read
 MAX_BYTES, MAX_ROWS, MAX_COLUMNS = 200_000_000, 1_000_000, 2_000
@@ -34,6 +35,8 @@ def parse_xlsx(raw: bytes, path: str) -> tuple[Sheet | None, list[Finding]]:
         with zipfile.ZipFile(BytesIO(raw)) as parts:
             size = sum(part.file_size for part in parts.infolist())
             names = set(parts.namelist())
+            if size <= MAX_BYTES:
+                check_archive(parts, MAX_BYTES)
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         return refused(f"cannot be unpacked ({type(error).__name__})")
     if size > MAX_BYTES:

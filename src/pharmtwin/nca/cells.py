@@ -6,6 +6,7 @@ cells become numbers. Every cell that cannot be read is a finding with its line.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def read_cells(path: str) -> tuple[Cells | None, list[Finding]]:
     """Read a table; None if it cannot be read at all, with the reason as a finding."""
     sheet, findings = read_sheet(path)
     findings = [f for f in findings if f.rule not in QUIET]
-    if sheet is None and [f.rule for f in findings] == [] and Path(path).is_file():  # separated by blanks
+    if sheet is None and [f.rule for f in findings] == [] and os.path.isfile(Path(path)):  # separated by blanks
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         tabbed = "\n".join(line if line.startswith("#") else "\t".join(line.split()) for line in lines)
         sheet, found = parse_sheet(tabbed, path)

@@ -17,6 +17,7 @@ from pharmtwin.nca.profile import ROUTES, Interval, Units
 from pharmtwin.nca.read import COLUMNS, Stated, read_profiles
 from pharmtwin.nca.registry import REGISTRY
 from pharmtwin.nca.settings import METHODS, PRESETS, Settings
+from pharmtwin.tables.spreadsheet import tsv
 
 UNITS = ("time", "concentration", "dose")
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         return 1
     table = analyse_all(given.profiles, given.names, settings, intervals, arguments.parameter, arguments.above)
     out = wide(table, given.names, arguments.wide) if arguments.wide else table
-    text = out.to_csv(sep="\t", index=False, lineterminator="\n")
+    text = tsv(out)
     if not arguments.out:
         print(text, end="")
         return 0
@@ -118,7 +119,7 @@ def _list() -> str:
     """The registry as a table."""
     names = ["parameter", "unit", "needs", "cdisc", "winnonlin", "meaning"]
     rows = [(p.name, p.unit, " ".join(p.needs), p.cdisc, p.winnonlin, p.meaning) for p in REGISTRY.values()]
-    return pd.DataFrame(rows, columns=names).to_csv(sep="\t", index=False, lineterminator="\n").rstrip("\n")
+    return tsv(pd.DataFrame(rows, columns=names)).rstrip("\n")
 
 
 def _parser() -> argparse.ArgumentParser:

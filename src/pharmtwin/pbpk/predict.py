@@ -25,6 +25,7 @@ from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.crosscheck import crosscheck
 from pharmtwin.engine.failures import note_failures
 from pharmtwin.engine.run import Dose, pack, simulate
+from pharmtwin.pbpk.scores import exceedance_rows, score_rows
 from pharmtwin.tables import records, schema
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,10 @@ OWN_REGIMEN = "own_regimen"  # name of the scenario in which a twin was sampled
 
 @dataclass(frozen=True)
 class Settings:
-    """How to solve: engine, tolerance, draws a twin, share and limit of the cross-check, master seed."""
+    """How to solve: engine, tolerance, draws a twin, share and limit of the cross-check, master seed.
+
+    ``limits``: concentrations (ng/mL) of which the probability to lie above is predicted at the samples.
+    """
 
     engine: str
     rtol: float
@@ -44,6 +48,7 @@ class Settings:
     crosscheck_fraction: float
     crosscheck_rtol: float
     master_seed: int
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,8 +163,10 @@ def predict_scenarios(
 
 def predict_samples(
     inputs: Inputs, twin_id: str, doses: Sequence[Dose], samples: pd.DataFrame, settings: Settings, n: int, stage: str
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Tables ``predictions``, ``profiles`` (own regimen) and ``solver_check`` of one sampled twin.
+) -> dict[str, pd.DataFrame]:
+    """Tables ``predictions``, ``predictive_scores``, ``exceedance``, ``profiles`` (own regimen) and ``solver_check``.
+
+    All of one sampled twin, by name.
 
     Parameters
     ----------
@@ -176,6 +183,8 @@ def predict_samples(
     at = np.searchsorted(fine, samples.time_h.to_numpy(float))
     given = [d for d in doses if d.time < last]
     predictions, profiles, checks = [], [], []
+    scores: list[dict[str, object]] = []
+    exceedance: list[dict[str, object]] = []
     for kind in ["population", *models_of(inputs, twin_id)]:
         P, sigma = parameter_draws(inputs, twin_id, kind, n, settings.master_seed)
         batch = pack(model, P, [given] * n, [fine] * n)
@@ -198,6 +207,8 @@ def predict_samples(
                     "observed": float(s.dv_ng_ml), "median": float(mid[j]), "lo90": float(lo[j]), "hi90": float(hi[j]),
                 }
             )  # fmt: skip
+        scores += score_rows(twin_id, kind, samples, observed)
+        exceedance += exceedance_rows(twin_id, kind, samples, observed, settings.limits)
         bands = np.quantile(curves, list(QUANTILES.values()), axis=0)
         for j, t in enumerate(fine):
             row = {q: float(bands[i, j]) for i, q in enumerate(QUANTILES)}
@@ -214,7 +225,8 @@ def predict_samples(
                 limit=settings.crosscheck_rtol,
             )
         )
-    return _table("predictions", predictions), _table("profiles", profiles), _concat(checks)
+    found = {"predictions": predictions, "predictive_scores": scores, "exceedance": exceedance, "profiles": profiles}
+    return {**{name: _table(name, rows) for name, rows in found.items()}, "solver_check": _concat(checks)}
 
 
 def no_result(failed: pd.DataFrame, n: int, name: str, stage: str) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from pharmtwin.pbpk.predict import Inputs, Settings, predict_samples, predict_sc
 from pharmtwin.tables import read_table, schema
 
 AUDITED = 3  # twins of a bucket whose runs are always audited
+TABLES = ("exposure", "profiles", "predictions", "predictive_scores", "exceedance", "solver_check")
 SAMPLE_DRAWS = 400  # draws behind predictive intervals at the twins' own samples
 
 
@@ -27,6 +28,7 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
     return Settings(
         str(p["engine"]), float(p["rtol"]), int(p["draws"]), float(p["crosscheck_fraction"]),
         float(p["crosscheck_rtol"]), int(config["master_seed"]),
+        tuple(float(x) for x in config["evaluation"]["limits_ng_ml"]),
     )  # fmt: skip
 
 
@@ -60,10 +62,10 @@ def predict_bucket(
     stage: str,
     log: logging.Logger,
 ) -> dict[str, pd.DataFrame]:
-    """Tables ``exposure``, ``profiles``, ``predictions`` and ``solver_check`` of a bucket's twins."""
+    """The tables of :data:`TABLES` of a bucket's twins, by name."""
     settings = settings_of(config)
     twins = [t for t in inputs.base if not t.startswith("population_")]
-    tables: dict[str, list[pd.DataFrame]] = {n: [] for n in ("exposure", "profiles", "predictions", "solver_check")}
+    tables: dict[str, list[pd.DataFrame]] = {n: [] for n in TABLES}
     for k, twin in enumerate(twins, start=1):
         exposure, profiles, checks = predict_scenarios(inputs, [twin], scenarios, settings, stage, audit=k <= AUDITED)
         tables["exposure"].append(exposure)
@@ -72,12 +74,9 @@ def predict_bucket(
         mine = events[events.twin_id == twin]
         samples = mine[mine.evid == 0]
         if len(samples):
-            predictions, own, checks = predict_samples(
-                inputs, twin, regimen(mine), samples, settings, SAMPLE_DRAWS, stage
-            )
-            tables["predictions"].append(predictions)
-            tables["profiles"].append(own)
-            tables["solver_check"].append(checks)
+            own = predict_samples(inputs, twin, regimen(mine), samples, settings, SAMPLE_DRAWS, stage)
+            for name, table in own.items():
+                tables[name].append(table)
         if k % 20 == 0 or k == len(twins):
             log.info("%d of %d twins", k, len(twins))
     return {

@@ -23,11 +23,16 @@ def exposures(folder: Path) -> pd.DataFrame:
 
 
 def exposure_tost(reference: Path, test: Path, limits: tuple[float, float] = LIMITS) -> pd.DataFrame:
+    """:func:`tost_table` of two folders of results."""
+    return tost_table(exposures(reference), exposures(test), limits)
+
+
+def tost_table(reference: pd.DataFrame, test: pd.DataFrame, limits: tuple[float, float] = LIMITS) -> pd.DataFrame:
     """TOST on pairs: the same twin, scenario and model in both runs, a row a scenario, model and metric.
 
     Parameters
     ----------
-    reference, test : folders of results; the ratio is test over reference.
+    reference, test : rows of table exposure, AUC and Cmax; the ratio is test over reference.
     limits : lower and upper limit of the geometric mean ratio.
 
     Returns
@@ -35,7 +40,7 @@ def exposure_tost(reference: Path, test: Path, limits: tuple[float, float] = LIM
     Columns scenario, model, metric, n, ratio, lo90, hi90, p_low, p_high, largest (ratio furthest from 1), equivalent,
     only_reference, only_test (rows with a value in one run only), reason (why no test was possible).
     """
-    pairs = exposures(reference).merge(exposures(test), on=KEY, how="outer", suffixes=("_r", "_t"))
+    pairs = reference.merge(test, on=KEY, how="outer", suffixes=("_r", "_t"))
     rows = []
     for (scenario, model, metric), group in pairs.groupby(["scenario", "model", "metric"], sort=True):
         r, t = group["median_r"], group["median_t"]

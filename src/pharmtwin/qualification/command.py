@@ -27,6 +27,7 @@ from pharmtwin.qualification.simulation.questions import Question, World
 from pharmtwin.qualification.simulation.shards import Solver
 from pharmtwin.qualification.simulation.world import FOLDER, open_world
 from pharmtwin.qualification.study import Ratio, Studies
+from pharmtwin.tables.spreadsheet import tsv
 
 NETWORKS = "osp_ddi_pred_vs_obs.csv"
 USE_CASES = ("profiles", "genotype", "CYP3A4-DDI", "CYP2D6-DDI", "interaction")
@@ -122,7 +123,7 @@ def write_tables(result: Result, out: Path) -> None:
         "cost": pd.DataFrame(result.costs),
     }
     for name, table in tables.items():
-        write_text(out / f"{name}.tsv", table.to_csv(sep="\t", index=False, float_format="%.5g"))
+        write_text(out / f"{name}.tsv", tsv(table, float_format="%.5g"))
     write_text(out / "identity.svg", figures.identity(panels(result)))
     by_name: dict[str, list[figures.Pair]] = {}
     for pair, drug in zip(result.pairs, result.profiles["drug"] if len(result.profiles) else (), strict=True):
@@ -145,7 +146,7 @@ def write_all(setup: Setup, result: Result, out: Path, own: Sequence[str] | None
     print("\n".join(line.text() for line in lines))
     table = pd.DataFrame([{"criterion": x.what, "found": x.found, "asked": x.asked,
                            "met": {True: "yes", False: "no", None: ""}[x.met]} for x in lines])  # fmt: skip
-    write_text(out / "criteria.tsv", table.to_csv(sep="\t", index=False))
+    write_text(out / "criteria.tsv", tsv(table))
     text = body(result, setup.plan, setup.networks, {PICTURE: "identity.svg"})
     write_text(out / "qualification.md", f"# Qualification\n\n{text}\n")
     return lines
@@ -196,9 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show_own(own: Own, out: Path) -> None:
     """Write and print what is predicted of our own collection."""
-    write_text(out / "own_exposures.tsv", own.exposures.to_csv(sep="\t", index=False, float_format="%.5g"))
+    write_text(out / "own_exposures.tsv", tsv(own.exposures, float_format="%.5g"))
     left = pd.DataFrame(own.left_out)
-    write_text(out / "own_left_out.tsv", left.to_csv(sep="\t", index=False))
+    write_text(out / "own_left_out.tsv", tsv(left))
     for title, table in (
         ("Own collection: exposures, predicted over observed", exposure_summary(own.exposures)),
         ("Own collection: profiles by drug", own.profiles_by_drug),

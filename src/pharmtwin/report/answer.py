@@ -11,6 +11,7 @@ from pharmtwin.report.checks import cases, named, samples_failed
 from pharmtwin.report.figures import MUTED, STYLE, axis, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
+from pharmtwin.report.soundness import GOOD, fit_alert, fit_verdict
 from pharmtwin.report.words import (
     METRICS,
     NONE,
@@ -20,14 +21,13 @@ from pharmtwin.report.words import (
     model_use,
     number,
     percent,
-    plain,
     plural,
     short_model,
 )
 
 MODEL_ORDER = ("population", "covariates", "twin", "drug_file", "fitted")
 INTERVALS = (
-    "Second line: 95 % interval; bootstrap over whole twins or studies (none with fewer than 5), Wilson for shares. "
+    "Second line: 95 % interval; bootstrap over whole twins or studies, none with fewer than 5; Wilson for 0 or 100 %. "
     "Fold figures: 1 is best."
 )
 SHARES = ("within_1.25", "within_2", "coverage_90")
@@ -132,11 +132,9 @@ def alerts(inputs: ReportInputs) -> Iterator[Alert]:
             "left out of the quantiles, not filled in; see the exposure section."
         )
         yield Alert("bad", "Failed solves", text)
-    missed = inputs.fit_diagnostics[~inputs.fit_diagnostics["passed"]]
-    if len(missed):
-        said = "; ".join(f"{r.check} = {plain(r.value)} (limit: {r.limit})" for r in records(missed))
-        text = f"{said}. Read every fitted number with this in mind."
-        yield Alert("bad", "The fit did not pass its diagnostics", text)
+    doubt = fit_alert(inputs)
+    if doubt is not None:
+        yield doubt
     severity = inputs.findings["severity"].value_counts()
     if severity.get("error", 0):
         yield Alert("bad", "Errors in the input", f"{plural(int(severity['error']), 'error')}: see the findings.")
@@ -159,7 +157,8 @@ def key_figures(inputs: ReportInputs) -> Tiles:
     ]
     if len(inputs.fit_diagnostics):
         passed, total = int(inputs.fit_diagnostics["passed"].sum()), len(inputs.fit_diagnostics)
-        tiles.append(Tile(f"{passed} of {total}", "fit diagnostics passed", "good" if passed == total else "bad"))
+        style = "good" if fit_verdict(inputs) == GOOD else "bad"
+        tiles.append(Tile(f"{passed} of {total}", "fit diagnostics passed", style))
     warnings = int((inputs.findings["severity"] != "note").sum())
     tiles.append(Tile(count(warnings), "input warnings", "warn" if warnings else "good"))
     return Tiles(tuple(tiles))
@@ -216,8 +215,7 @@ def accuracy_section(inputs: ReportInputs) -> Section:
         Paragraph(
             "GMFE is the typical fold error, exp(mean |ln(predicted/observed)|); AFE the bias, exp(mean "
             "ln(predicted/observed)), above 1 where predictions are too high. Coverage should be near 90 %: lower "
-            "means intervals too narrow, higher too wide. Wilson intervals treat samples as independent, although "
-            "a twin may have several."
+            "means intervals too narrow, higher too wide."
         )
     ]
     for name in data_sets(accuracy):

@@ -8,16 +8,21 @@ from statistics import NormalDist
 import pandas as pd
 
 from pharmtwin.core.unsolved import Unsolved
+from pharmtwin.inference.criticism.limits import limits
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
 from pharmtwin.report.checks import named, samples_failed
 from pharmtwin.report.figures import STYLE, axis, limits_of, observed_against_predicted, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.profiles import BANDS, prediction_table, twin_panel
 from pharmtwin.report.rows import records
+from pharmtwin.report.soundness import GOOD, fit_verdict
 from pharmtwin.report.words import count, interval, number, plain, plotly_text, plural
 
 SD_BETWEEN_Q05_AND_Q95 = 2 * NormalDist().inv_cdf(0.95)
 MAX_PROFILES = 24
+#: figures of a parameter, and the limits that judge their worst
+PARAMETER_LIMITS = {"rhat": "max_rhat", "ess_bulk": "min_ess_bulk", "ess_tail": "min_ess_tail"}
+FIGURES = {"rhat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}
 MAX_PAIRS = 1500
 DRAWN = {"population": "Population", "covariates": "Covariates", "twin": "Twin"}
 
@@ -48,6 +53,11 @@ def _parameters(summary: pd.DataFrame) -> Chart:
             range=[-0.6, len(names) - 0.4],
         ),
     }
+    allowed = limits("sampler")
+
+    def passes(figure: str, r: pd.Series) -> bool:
+        return allowed[PARAMETER_LIMITS[figure]].passes(r[figure])
+
     rows = [
         [
             Cell(r["parameter"]),
@@ -55,13 +65,17 @@ def _parameters(summary: pd.DataFrame) -> Chart:
             str(r["unit"]),
             interval(r["prior_q50"], r["prior_q05"], r["prior_q95"]),
             interval(r["q50"], r["q05"], r["q95"]),
-            Cell(f"{r['rhat']:.3f}", badge="" if r["rhat"] < 1.01 else "bad"),
-            Cell(f"{count(r['ess_bulk'])} / {count(r['ess_tail'])}", badge="" if r["ess_bulk"] >= 400 else "warn"),
+            Cell(f"{r['rhat']:.3f}", badge="" if passes("rhat", r) else "bad"),
+            Cell(
+                f"{count(r['ess_bulk'])} / {count(r['ess_tail'])}",
+                badge="" if passes("ess_bulk", r) and passes("ess_tail", r) else "bad",
+            ),
         ]
         for _, r in summary.iterrows()
     ]
     header = ["Parameter", "Meaning", "Unit", "Prior (90 %)", "Posterior (90 %)", "R-hat", "ESS bulk / tail"]
-    note = "Median (5 % to 95 % quantile). Marked: R-hat at or above 1.01, bulk ESS below 400."
+    words = ", ".join(f"{name} not {allowed[PARAMETER_LIMITS[f]].words()}" for f, name in FIGURES.items())
+    note = f"Median (5 % to 95 % quantile). Marked: {words}."
     return Chart(
         "population-parameters",
         "Population parameters, prior and posterior",
@@ -80,11 +94,13 @@ def _diagnostics(table: pd.DataFrame) -> Table:
             str(r.check).replace("_", " "),
             plain(r.value),
             str(r.limit),
+            str(r.worst),
             Cell("pass" if r.passed else "FAIL", badge="good" if r.passed else "bad"),
         ]
         for r in records(table)
     ]
-    return Table.create("Diagnostics of the sampler", ["Check", "Value", "Limit", "Result"], rows, text=(0, 2, 3))
+    header = ["Check", "Value", "Limit", "Worst at", "Result"]
+    return Table.create("Diagnostics of the sampler", header, rows, text=(0, 2, 3, 4))
 
 
 def check_chart(predictions: pd.DataFrame, failed: Sequence[Unsolved] = ()) -> Chart:
@@ -159,6 +175,11 @@ def fit_section(inputs: ReportInputs) -> Section:
     else:
         blocks.append(_parameters(inputs.fit_summary))
     if len(inputs.fit_diagnostics):
+        words = fit_verdict(inputs)
+        if words == GOOD:
+            blocks.append(Paragraph("The fit is good: every check of the sampler was made and passed."))
+        else:
+            blocks.append(Paragraph(f"The fit is not good ({words}): do not rely on its numbers.", "caution"))
         blocks.append(_diagnostics(inputs.fit_diagnostics))
     elif len(inputs.fit_summary):
         blocks.append(Paragraph("No sampler diagnostics were handed to the report: do not trust the fit.", "missing"))

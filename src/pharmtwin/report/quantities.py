@@ -44,7 +44,7 @@ QUANTITIES = {
 #: quantities that are computed and reach no prediction
 UNUSED = ("gastric_emptying_time", "intestinal_transit_time")
 
-#: a relative difference that is not shown
+#: a relative difference that is not shown: it would print as 0 or 1 %
 ALIKE = 0.005
 
 ORGANS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 from importlib.resources import files
@@ -12,6 +14,7 @@ from markupsafe import Markup
 
 from pharmtwin.facts import resource_path
 from pharmtwin.report.blocks import Chart, Page
+from pharmtwin.report.evaluation import evaluation_page
 from pharmtwin.report.figures import AXIS, LAYOUT
 from pharmtwin.report.index import index_page
 from pharmtwin.report.inputs import ReportInputs
@@ -64,6 +67,11 @@ def templates() -> Environment:
     return environment
 
 
+def digest(script: str) -> str:
+    """What the page's policy allows: this very script by its hash, so that no other can run, wherever it came from."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}'"
+
+
 def _own(name: str) -> Markup:
     return Markup((files("pharmtwin.report") / "templates" / name).read_text(encoding="utf-8"))
 
@@ -72,24 +80,29 @@ def render(page: Page, environment: Environment) -> str:
     """HTML text of one page, by the templates of :func:`templates`."""
     charts = _charts(page)
     bundle = Markup(resource_path(BUNDLE).read_text(encoding="utf-8")) if charts else Markup("")
+    library, script = f"/* bundle begins */{bundle}/* bundle ends */", "\n" + _own("report.js")
     return environment.get_template("page.html.j2").render(
         page=page,
+        allowed=f"{digest(library)} {digest(script)}" if charts else "'none'",
         legends={c.id: legend(c) for c in charts},
         figures=script_json(_figures(charts)),
         css=_own("report.css"),
-        script=_own("report.js"),
+        script=script,
         bundle=bundle,
     )
 
 
 def build_report(inputs: ReportInputs) -> dict[str, str]:
-    """Relative file name -> HTML text: ``index.html`` and ``twins/<twin>.html`` for every twin that gets a page.
+    """Relative file name -> HTML text: ``index.html``, ``evaluation.html``, and ``twins/<twin>.html`` of paged twins.
 
     Each page stands alone: no request leaves it (a content security policy in the page forbids any).
     Equal inputs give equal bytes. Raises ValueError where two twins would share a file name.
     """
     environment = templates()
-    pages = {"index.html": render(index_page(inputs), environment)}
+    pages = {
+        "index.html": render(index_page(inputs), environment),
+        "evaluation.html": render(evaluation_page(inputs), environment),
+    }
     for twin in inputs.paged_twins:
         name = f"twins/{page_name(twin)}"
         if name in pages:

@@ -40,6 +40,8 @@ def once(findings: pd.DataFrame) -> pd.DataFrame:
 #: tables of the sensitivity stage
 SENSITIVITY = ("morris", "sobol", "sobol_convergence", "sobol_course", "sobol_second", "tornado", "sensitivity_inputs",
                "sensitivity_advice")  # fmt: skip
+#: further tables of the evaluation stage
+EVALUATION = ("evaluation_metrics", "evaluation_groups", "validation")
 
 
 def gather(
@@ -62,6 +64,7 @@ def gather(
     folder : of the results; None: ``results/<study>`` of the working directory.
     """
     fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))
+    evaluation = _by_stem(list(files.evaluation))
     exposure = read_tables("exposure", [Path(p) for p in files.exposure])
     profiles = read_tables("profiles", [Path(p) for p in files.profiles])
     everybody = exposure.model == "population", profiles.model == "population"
@@ -106,6 +109,10 @@ def gather(
         published=_some("published", list(files.published)),
         solver_check=read_tables("solver_check", [Path(p) for p in files.checks]),
         accuracy=read_table("accuracy", Path(files.accuracy)),
+        predictive_scores=read_tables("predictive_scores", [Path(p) for p in files.scores]),
+        exceedance=read_tables("exceedance", [Path(p) for p in files.exceedance]),
+        attributions=read_tables("attributions", [Path(p) for p in files.attributions]),
+        **{name: _some(name, evaluation.get(name, [])) for name in EVALUATION},
         covariates=twins.drop(columns=["row"], errors="ignore"),
         scenarios=scenarios.drop(columns=["row"], errors="ignore"),
         config=config,

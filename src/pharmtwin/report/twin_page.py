@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pharmtwin.report.answer import MODEL_ORDER
+from pharmtwin.report.attributions import attribution_section
 from pharmtwin.report.blocks import Alert, Block, Cell, Chart, Page, Panel, Paragraph, Section, Table
 from pharmtwin.report.checks import FAILED, cases, exposure_cell, place, samples_failed
 from pharmtwin.report.figures import STYLE, axis, points
@@ -15,6 +16,7 @@ from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.person import person_section
 from pharmtwin.report.profiles import BANDS, MODELS, prediction_table, twin_panel, windows
 from pharmtwin.report.rows import records
+from pharmtwin.report.soundness import fit_alert
 from pharmtwin.report.words import (
     NONE,
     count,
@@ -68,10 +70,8 @@ def _alerts(inputs: ReportInputs, twin: str, genes: list[GeneCall]) -> list[Bloc
     if int(rows["n_failed"].sum()):
         text = f"{plural(int(rows['n_failed'].sum()), 'failed solve')} left out of the quantiles, not filled in."
         out.append(Alert("bad", "Failed solves", text))
-    missed = inputs.fit_diagnostics[~inputs.fit_diagnostics["passed"]]
-    if len(missed):
-        text = "; ".join(f"{r.check} = {plain(r.value)} (limit: {r.limit})" for r in records(missed))
-        out.append(Alert("bad", "The fit did not pass its diagnostics", text + "."))
+    doubt = fit_alert(inputs)
+    out += [] if doubt is None else [doubt]
     out += headline_warnings(inputs, warnings(inputs, twin, genes), genes)
     return out
 
@@ -234,6 +234,7 @@ def twin_page(inputs: ReportInputs, twin: str) -> Page:
         genome_section(inputs, twin, genes),
         *seen,
         _exposure(inputs, twin),
+        *((attribution_section(inputs, twin),) if len(inputs.attributions) else ()),
     )
     return Page(
         title=f"Twin {twin}, {inputs.study}",

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 #: runs solved at a time: what bounds the memory
 CHUNK = 1024
 REPAIR_RTOL = 1e-6
+#: relative tolerance of the fast engine; the runs that CVODE solves again show what error that makes (solver_check)
+RTOL = 1e-4
 
 
 @dataclass(frozen=True)

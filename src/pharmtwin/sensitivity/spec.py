@@ -18,6 +18,7 @@
     leave_out: [eta_CLint]
     morris: {trajectories: 30, candidates: 60, levels: 4, keep: 0.05}
     sobol: {base: 1024, max_base: 4096, half_width: 0.05, second_order: false}
+    check: {fraction: 0.002, rtol: 1.0e-3}              # runs that CVODE solves again, and how far it may differ
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from pharmtwin.inference.models.description import PopulationModelError
 from pharmtwin.inference.models.read import read_population_model
 from pharmtwin.sensitivity.outputs import Output, Window, observing, output_of
 from pharmtwin.sensitivity.population import population_subject
-from pharmtwin.sensitivity.runs import Solver
+from pharmtwin.sensitivity.runs import RTOL, Solver
 from pharmtwin.sensitivity.study import Settings
 from pharmtwin.sensitivity.subject import Subject
 from pharmtwin.sensitivity.system import CONCENTRATION, system_subject
@@ -45,15 +46,17 @@ from pharmtwin.uncertainty.inputs import Law
 
 SECTIONS = (
     "name", "seed", "population", "drugs", "covariates", "concentration", "unit", "sex", "formulation", "genotypes",
-    "doses", "observe", "outputs", "inputs", "leave_out", "morris", "sobol",
+    "doses", "observe", "outputs", "inputs", "leave_out", "morris", "sobol", "check",
 )  # fmt: skip
 DOSES = ("amount_mg", "route", "infusion_h", "n", "interval_h")
 MORRIS = {"trajectories": 30, "candidates": 60, "levels": 4, "keep": 0.05}
 SOBOL = {"base": 1024, "max_base": 4096, "half_width": 0.05, "second_order": False}
 WHY = "the analysis is made from it"
+#: share of the blocks of which CVODE solves one run again, and the relative difference that may show
+CHECK = {"fraction": 0.002, "rtol": 1e-3}
+BLOCKS = {"morris": MORRIS, "sobol": SOBOL, "check": CHECK}
 SAMPLE_LIMIT = 2**20
-RTOL = 1e-4
-CHECKED, LIMIT = 0.002, 1e-3
+MOST_DOSES = 10_000
 
 
 class SpecError(ValueError):
@@ -110,7 +113,7 @@ def read_spec(path: str) -> tuple[Subject, Settings]:
         wrong("population" if "population" in raw else "drugs", str(error), "correct the name or path")
     except PopulationModelError as error:
         wrong("population", str(error).replace("\n", "; "), "mend the model file")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         wrong("", str(error.args[0] if error.args else error).replace("\n", "; "), "correct what it names")
     raise SpecError(findings)
 
@@ -127,6 +130,9 @@ def _regimen(raw: Mapping[str, Any], wrong: Any) -> tuple[tuple[Dose, ...] | Non
     if unknown or bad or "amount_mg" not in doses:
         what = f"unknown {unknown}" if unknown else f"not a number: {bad}" if bad else "amount_mg is missing"
         wrong("doses", what, f"keys are {', '.join(DOSES)}; all but route are numbers")
+        return None, None
+    if float(doses.get("n", 1)) > MOST_DOSES:
+        wrong("doses", f"has n above {MOST_DOSES}", "write the doses that are needed", doses["n"])
         return None, None
     n, every = int(doses.get("n", 1)), float(doses.get("interval_h", 24.0))
     amount, infusion = float(doses["amount_mg"]), float(doses.get("infusion_h", 0.0))
@@ -150,10 +156,16 @@ def _regimen(raw: Mapping[str, Any], wrong: Any) -> tuple[tuple[Dose, ...] | Non
     return regimen, Window(float(seen["from_h"]), float(seen["to_h"]))
 
 
+def _default(key: str) -> float | bool:
+    """Of a key such as sobol.base."""
+    block, _, name = key.partition(".")
+    return BLOCKS[block][name]
+
+
 def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
     values: dict[str, Any] = {}
     faults = False
-    for block, defaults in (("morris", MORRIS), ("sobol", SOBOL)):
+    for block, defaults in BLOCKS.items():
         given = raw.get(block, {})
         if not isinstance(given, Mapping) or set(given) - set(defaults):
             wrong(block, "is no block of known keys", f"known keys: {', '.join(defaults)}")
@@ -162,8 +174,12 @@ def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
     for key, value in values.items():
         number = isinstance(value, bool) if key == "sobol.second_order" else is_number(value) and value >= 0
         if not number:
-            wrong(key, "is not of the right kind", f"write e.g. {({**MORRIS, **SOBOL})[key.partition('.')[2]]}", value)
+            wrong(key, "is not of the right kind", f"write e.g. {_default(key)}", value)
             faults = True
+    seed = raw.get("seed", 1)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        wrong("seed", "is not a whole number from 0", "write e.g. seed: 1", seed)
+        faults = True
     if faults:
         return None
     base, most = int(values["sobol.base"]), int(values["sobol.max_base"])
@@ -184,7 +200,8 @@ def _settings(raw: Mapping[str, Any], wrong: Any) -> Settings | None:
     return Settings(
         trajectories=int(values["morris.trajectories"]), candidates=int(values["morris.candidates"]),
         grid=int(values["morris.levels"]), base=base, max_base=most, target=float(values["sobol.half_width"]),
-        solver=Solver(RTOL, CHECKED, LIMIT, int(raw.get("seed", 1))), keep=float(values["morris.keep"]),
+        solver=Solver(RTOL, float(values["check.fraction"]), float(values["check.rtol"]), seed),
+        keep=float(values["morris.keep"]),
         second=bool(values["sobol.second_order"]),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from pharmtwin.core.drug import load_drug
 from pharmtwin.core.exposure import Scenario
 from pharmtwin.sensitivity.outputs import output_of
 from pharmtwin.sensitivity.results import tables
-from pharmtwin.sensitivity.runs import Solved, Solver
+from pharmtwin.sensitivity.runs import RTOL, Solved, Solver
 from pharmtwin.sensitivity.shards import read_shard, write_shard
 from pharmtwin.sensitivity.study import (
     Settings,
@@ -30,8 +30,6 @@ from pharmtwin.sensitivity.twin import CONCENTRATION, Person, twin_subject
 from pharmtwin.tables import read_table
 
 log = logging.getLogger(__name__)
-#: relative tolerance of the fast engine; the runs that CVODE solves again show what error that makes (solver_check)
-RTOL = 1e-4
 KNOWN = "known"
 
 

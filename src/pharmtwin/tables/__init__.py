@@ -16,7 +16,8 @@ from typing import Any, cast
 import pandas as pd
 import yaml
 
-from pharmtwin.files import replace_atomically
+from pharmtwin.files import replace_atomically, write_text
+from pharmtwin.tables.spreadsheet import read_back, tsv
 
 HERE = Path(__file__).resolve().parent
 DTYPES = {"str": "string", "float": "float64", "int": "int64", "bool": "bool"}
@@ -122,7 +123,7 @@ def write_table(name: str, frame: pd.DataFrame, path: Path) -> None:
     if path.suffix == ".parquet":
         replace_atomically(path, lambda p: out.to_parquet(p, engine="pyarrow", compression="zstd", index=False))
     elif path.suffix == ".tsv":
-        replace_atomically(path, lambda p: out.to_csv(p, sep="\t", index=False))
+        write_text(path, tsv(out))
     else:
         raise ValueError(f"table {name}: write .parquet or .tsv, not {path.suffix}")
 
@@ -135,7 +136,7 @@ def read_table(name: str, path: Path) -> pd.DataFrame:
     else:
         spec = schema(name)
         dtype = {c.name: "string" for c in spec.columns if c.dtype == "str"}
-        frame = pd.read_csv(path, sep="\t", dtype=dtype, keep_default_na=False, na_values=[""])
+        frame = read_back(pd.read_csv(path, sep="\t", dtype=dtype, keep_default_na=False, na_values=[""]))
         for column in spec.columns:
             if column.dtype == "str" and not column.nullable and column.name in frame:
                 frame[column.name] = frame[column.name].fillna("")

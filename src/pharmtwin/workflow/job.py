@@ -1,18 +1,24 @@
 """What every script of the workflow does first: one logging set-up, and a note of the job's files.
 
-Logs name stages, buckets and counts, never a genotype, a note or a measured value.
+Logs name stages, buckets and counts, never a person, a genotype, a note or a measured value: what a library says of a
+failed solve by name is masked (:class:`Masked`); the tables name it.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pharmtwin.files import write_text
 
+#: a diplotype or an activity score, as the names of failed runs hold them
+GENOTYPE = re.compile(r"\*\d+\S*/\*\d+[^\s,;]*|(?<=AS=)[\d.]+")
 #: ends the name of a job's note, which lies beside its log; the RO-Crate of the run is made from these
 NOTE = ".job.json"
 
@@ -25,10 +31,46 @@ def start(job: Any) -> logging.Logger:
         filename=path, filemode="a", level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True
     )
     logging.captureWarnings(True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Masked(people(getattr(job, "config", None) or {})))
     log = logging.getLogger(f"pharmtwin.{job.rule}")
     note(job, path.with_suffix(NOTE))
     log.info("start %s", dict(job.wildcards.items()) if job.wildcards else "")
     return log
+
+
+class Masked(logging.Filter):
+    """Rewrites log records: an id or sample as its row of the twins sheet, diplotypes and activity scores as dots."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        listed = sorted(names, key=len, reverse=True)
+        self.names = names
+        self.words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, listed))})(?![\w-])") if listed else None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """The record with its message masked; none is dropped."""
+        text = record.getMessage()
+        if self.words is not None:
+            text = self.words.sub(lambda found: self.names[found[0]], text)
+        record.msg, record.args = GENOTYPE.sub("...", text), None
+        return True
+
+
+def people(config: Mapping[str, Any]) -> dict[str, str]:
+    """Id or sample name -> ``row 5`` of the twins sheet, where that is plain text with a header.
+
+    Read without the intake, whose changes must not rerun every job.
+    """
+    try:
+        text = Path(config["paths"]["twins"]).read_text(encoding="utf-8-sig")
+        separator = next(s for s in "\t,;" if s in text.splitlines()[0])
+        rows = list(csv.reader(text.splitlines(), delimiter=separator))
+        columns = [rows[0].index(c) for c in ("twin_id", "sample") if c in rows[0]]
+        found = {r[c].strip(): f"row {n}" for n, r in enumerate(rows[1:], start=2) for c in columns if c < len(r)}
+    except (KeyError, TypeError, OSError, UnicodeDecodeError, StopIteration, IndexError, csv.Error):
+        return {}
+    return {name: row for name, row in found.items() if name}
 
 
 def note(job: Any, path: Path) -> None:

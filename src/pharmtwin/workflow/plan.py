@@ -17,6 +17,7 @@ from typing import Any
 from pharmtwin.intake.buckets import bucket_name, bucket_of, rows_digest, vcf_key, vcf_paths
 from pharmtwin.intake.config import setting
 from pharmtwin.intake.opening import canonical_rows
+from pharmtwin.intake.pseudonyms import pseudonyms_of, renamed
 
 Rows = list[dict[str, str]]
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -77,8 +78,9 @@ def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
     n = int(setting(config, "buckets", 1))
     vcf_dir = str(setting(config, "paths.vcf_dir", ""))
     tables: dict[str, Rows] = {}
+    names = pseudonyms_of(config, base)
     for table in ("twins", "events", "structure_calls"):
-        tables[table] = canonical_rows(config, table, base)
+        tables[table] = renamed(canonical_rows(config, table, base), names)
     twins: dict[str, Rows] = {}
     home: dict[str, str] = {}
     for row in tables["twins"]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from pharmtwin.core.exposure import Scenario, scenarios_of
 from pharmtwin.facts import fact_table
-from pharmtwin.genome.function.factors import activity_factors
 from pharmtwin.sensitivity.stage import person_of
 from pharmtwin.sensitivity.twin import Person
 from pharmtwin.tables import read_table
@@ -34,9 +33,3 @@ def analysed_scenario(config: Mapping[str, Any]) -> Scenario:
     """The regimen that ``sensitivity.scenario`` names."""
     wanted = config["sensitivity"]["scenario"]
     return next(s for s in scenarios_of(study(config).scenarios) if s.name == wanted)
-
-
-def reference_activity(config: Mapping[str, Any]) -> float:
-    """CYP2D6 activity (relative to score 2) of ``reference_activity_score`` under the study's map."""
-    score = config["sensitivity"]["reference_activity_score"]
-    return float(activity_factors(score, config["genome"]["activity_map"])[0])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from pharmtwin.body.equations import Bools, Floats
-from pharmtwin.facts import fact_table
+from pharmtwin.facts import fact_values
 from pharmtwin.units import DAYS_PER_YEAR
 
 TABLE = "physiology/kidney.tsv"
@@ -19,11 +19,7 @@ TABLE = "physiology/kidney.tsv"
 
 def kidney_coefficients(equation: str) -> dict[str, float]:
     """Coefficients of one equation of ``kidney.tsv`` by name; raises KeyError if the sheet has no such equation."""
-    table = fact_table(TABLE)
-    table = table[table["equation"] == equation]
-    if table.empty:
-        raise KeyError(f"{TABLE} has no equation {equation!r}")
-    return dict(zip(table["coefficient"], table["value"].astype(float)))
+    return fact_values(TABLE, "coefficient", equation=equation)
 
 
 def _two_sided(ratio: Floats, below: Floats | float, above: float) -> Floats:

@@ -17,7 +17,9 @@ from pharmtwin.report.answer import (
     data_sets,
     paired_table,
 )
+from pharmtwin.report.attributions import cohort_section
 from pharmtwin.report.blocks import Alert, Bullets, Paragraph, Section, Table
+from pharmtwin.report.evaluation import fit_section, groups_section, prediction_section
 from pharmtwin.report.exposure import exposure_section
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.limits import limits
@@ -130,16 +132,24 @@ def gain_alerts(accuracy: pd.DataFrame) -> list[Alert]:
 
 
 def evaluation_chapter(run: Run, section: Section) -> Chapter:
-    """Accuracy of the models side by side, and published profiles."""
+    """Accuracy of the models side by side, all figures of prediction and of fit apart, groups, published profiles."""
     blocks: list[Block] = [*gain_alerts(run.inputs.accuracy), Heading("Accuracy, models side by side"), *section.blocks]
+    parts = (
+        ("Prediction: all figures", prediction_section),
+        ("Groups of people", groups_section),
+        ("Goodness of fit: all figures", fit_section),
+    )
+    for title, part in parts:
+        blocks += [Heading(title), *part(run.inputs).blocks]
     blocks += [Heading("Published profiles"), *published_section(run.inputs).blocks]
     return Chapter("10", "Evaluation", tuple(blocks))
 
 
 def application_chapter(run: Run, about: About) -> Chapter:
-    """Exposure in the simulated scenarios."""
-    blocks = (authored(about, "application"), *exposure_section(run.inputs).blocks)
-    return Chapter("11", "Application", blocks)
+    """Exposure in the simulated scenarios, and what makes it differ between people."""
+    causes = cohort_section(run.inputs)
+    blocks = (authored(about, "application"), *exposure_section(run.inputs).blocks, Heading(causes.title))
+    return Chapter("11", "Application", (*blocks, *causes.blocks))
 
 
 def discussion_chapter(run: Run, about: About) -> Chapter:

@@ -15,7 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pharmtwin.genome.outside.parsers import KNOWN_GENES, PARSERS, OutsideError, RawCall, Source
+from pharmtwin.untrusted import check_archive, read_bytes
 
+#: bytes of a file of calls, or of a PyPGx archive unpacked (a call is a line; PyPGx's largest table has a few MiB)
+MOST_TEXT = 64 * 2**20
 SHEET_COLUMNS = {"twin_id", "gene", "diplotype", "method"}
 
 
@@ -32,7 +35,7 @@ def read_calls(
         if zipfile.is_zipfile(path):
             found, source = "pypgx", _archive(path)
         else:
-            text = path.read_bytes().decode("utf-8-sig")
+            text = read_bytes(path, MOST_TEXT).decode("utf-8-sig")
             source = Source(list(enumerate(text.splitlines(), start=1)), path.name)
             found = detect(source)
     except UnicodeDecodeError as error:
@@ -45,6 +48,7 @@ def read_calls(
 
 def _archive(path: Path) -> Source:
     with zipfile.ZipFile(path) as archive:
+        check_archive(archive, MOST_TEXT)
         names = {Path(n).name: n for n in archive.namelist()}
         meta = dict(
             line.split("=", 1) for line in archive.read(names["metadata.txt"]).decode().splitlines() if "=" in line

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import numpy.typing as npt
 from pharmtwin.findings import Finding
 from pharmtwin.genome.reading.alleles import View
 from pharmtwin.genome.reading.contigs import chromosome
+from pharmtwin.untrusted import open_text
 
+#: a place on a chromosome: ASCII digits, and few enough for an integer of 64 bits
+POSITION = re.compile(r"[0-9]{1,12}")
 Intervals = dict[str, npt.NDArray[np.int64]]
 
 
@@ -33,14 +37,12 @@ def read_bed(path: Path) -> tuple[Intervals, frozenset[str]]:
     found: dict[str, list[tuple[int, int]]] = {}
     builds: set[str] = set()
     problems: list[tuple[int, str]] = []
-    with open(path, "rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rt", encoding="utf-8") if packed else open(path, encoding="utf-8") as handle:
+    with open_text(path) as handle:
         for row, line in enumerate(handle, 1):
             fields = line.split()
             if not fields or line.startswith(("#", "track", "browser")):
                 continue
-            if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+            if len(fields) < 3 or not (POSITION.fullmatch(fields[1]) and POSITION.fullmatch(fields[2])):
                 problems.append((row, "not a BED interval"))
                 continue
             start, end = int(fields[1]), int(fields[2])
@@ -67,7 +69,7 @@ def bed_findings(path: Path) -> list[Finding]:
         regions, _ = read_bed(path)
     except BedError as error:
         return [said("bed.interval", what, row) for row, what in error.problems]
-    except (OSError, UnicodeDecodeError, EOFError):
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error):
         return [said("bed.unreadable", "the file cannot be read as text")]
     if not regions:
         return [said("bed.empty", "the file names no region of a known chromosome", severity="warning")]

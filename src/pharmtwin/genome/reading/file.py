@@ -17,9 +17,12 @@ from typing import Any
 
 from pharmtwin.genome.reading.contigs import chromosome
 from pharmtwin.genome.reading.rules import Problems
+from pharmtwin.untrusted import TooMuch, open_unpacked
 
 #: the empty block that ends every complete bgzip file (SAM specification, section 4.1.2)
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+#: lines of a header (real ones have up to about 10,000); bytes of the shortest record; shorter lines in a file
+MOST_HEADER, SHORTEST, MOST_SHORT = 200_000, 16, 1_000_000
 FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _OTHER_KINDS = {
     b"PK": "zip archive", b"BAM": "BAM", b"CRAM": "CRAM", b"BZh": "bzip2", b"\xfd7zXZ": "xz",
@@ -74,13 +77,19 @@ class VcfFile:
         row, line = start, b"\n"
         try:
             with _open(self.path, self.kind) as handle:
+                short = 0
                 for row, line in enumerate(handle, 1):
                     if row > start:
+                        short += len(line) < SHORTEST
+                        if short > MOST_SHORT:
+                            raise TooMuch(f"more than {MOST_SHORT} lines are too short to be records")
                         yield row, line.decode("latin-1")
             if not line.endswith(b"\n") and "vcf.columns" not in problems:
                 problems.add("vcf.no_newline", row=row)
         except EOFError:
             problems.add("vcf.truncated", row=row)
+        except TooMuch as error:
+            problems.add("vcf.unpacks", row=row, value=str(error))
         except (OSError, zlib.error):
             problems.add("vcf.corrupt", row=row)
 
@@ -134,9 +143,9 @@ def open_file(path: Path, problems: Problems) -> VcfFile | None:
 
 
 def _kind(path: Path, problems: Problems) -> str:
-    if not path.exists():
+    if not os.path.exists(path):
         problems.add("vcf.absent")
-    elif not path.is_file():
+    elif not os.path.isfile(path):
         problems.add("vcf.directory")
     elif not os.access(path, os.R_OK):
         problems.add("vcf.permission")
@@ -181,7 +190,7 @@ def _kind_of_content(path: Path, problems: Problems) -> str:
 
 
 def _open(path: Path, kind: str) -> Any:
-    return open(path, "rb") if kind == "text" else gzip.open(path, "rb")
+    return open(path, "rb") if kind == "text" else open_unpacked(path)
 
 
 def _header(path: Path, kind: str, problems: Problems) -> list[str]:
@@ -194,9 +203,14 @@ def _header(path: Path, kind: str, problems: Problems) -> list[str]:
             for line in handle:
                 if not line.startswith((b"#", b"\xef\xbb\xbf#")):
                     break
+                if len(raw) == MOST_HEADER:
+                    raise TooMuch(f"its header has more than {MOST_HEADER} lines")
                 raw.append(line)
     except EOFError:
         problems.add("vcf.truncated", row=len(raw))
+        return []
+    except TooMuch as error:
+        problems.add("vcf.unpacks", row=len(raw), value=str(error))
         return []
     except (OSError, zlib.error):
         problems.add("vcf.corrupt", row=len(raw))
@@ -269,7 +283,7 @@ def _index(path: Path, kind: str, problems: Problems) -> Path | None:
     """The index beside the file, if it may be trusted."""
     for suffix in (".tbi", ".csi"):
         index = Path(f"{path}{suffix}")
-        if not index.exists() or (kind == "bcf" and suffix == ".tbi"):
+        if not os.path.exists(index) or (kind == "bcf" and suffix == ".tbi"):
             continue
         if kind not in ("bgzip", "bcf"):
             problems.add("vcf.not_bgzip", value=index.name)

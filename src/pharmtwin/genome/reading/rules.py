@@ -33,6 +33,10 @@ RULES: dict[str, tuple[str, str, str, str, str]] = {
     "vcf.corrupt": (
         "error", "", "a compressed block of the file is damaged", "the records in it are lost",
         "copy or export the file again and compare checksums"),
+    "vcf.unpacks": (
+        "error", "", "the file holds far more than a VCF of its size can",
+        "it would fill the machine; the rest of it was not read",
+        "unpack it yourself and look; a cohort this large is read by its index (bgzip, tabix)"),
     "vcf.extension": (
         "warning", "", "the name does not fit the content", "other tools may refuse or misread the file",
         "rename the file to what it is"),

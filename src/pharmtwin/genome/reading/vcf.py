@@ -7,6 +7,8 @@ vcf_alleles says what an allele means, vcf_sites keeps the states of the positio
 from __future__ import annotations
 
 import dataclasses
+import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -211,7 +213,7 @@ def _callable(path: Path | None, build: str, problems: Problems) -> Intervals:
     except BedError as error:
         problems.add("vcf.callable", value=f"{Path(path).name}: {error}")
         return {}
-    except (OSError, UnicodeDecodeError, EOFError):
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error):
         problems.add("vcf.callable", value=f"{Path(path).name}: cannot be read")
         return {}
     if builds - {build}:
@@ -232,7 +234,7 @@ def open_vcf(path: Path | str) -> Any:
     """A lazy cyvcf2 reader of any record, for the polygenic scores; raises VcfError if htslib cannot open the file."""
     from cyvcf2 import VCF  # heavy
 
-    if not Path(path).is_file():
+    if not os.path.isfile(Path(path)):
         raise VcfError(f"{path}: no such file")
     try:
         return VCF(str(path), lazy=True)

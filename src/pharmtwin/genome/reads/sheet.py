@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,8 @@ def read_alignments(path: Path) -> list[Alignment]:
         named = [Path(p) for p in (bam, reference) if p]
         if len(cells) > len(COLUMNS) or not sample or not bam:
             wrong.append((number, "a row needs sample, bam and perhaps reference"))
-        wrong += [(number, f"the file {p} does not exist") for p in named if not p.is_file()]
-        if reference and not Path(f"{reference}.fai").is_file():
+        wrong += [(number, f"the file {p} does not exist") for p in named if not os.path.isfile(p)]
+        if reference and not os.path.isfile(Path(f"{reference}.fai")):
             wrong.append((number, f"the reference has no index; run `samtools faidx {reference}`"))
         if (sample, bam) in seen:
             wrong.append((number, "the row stands there twice"))

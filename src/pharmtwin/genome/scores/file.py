@@ -8,7 +8,7 @@ Source: Lambert et al. 2021, Nat Genet 53:420, doi:10.1038/s41588-021-00783-5; f
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pharmtwin.findings import Finding, has_errors
+from pharmtwin.untrusted import open_text
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -201,7 +202,7 @@ def read_scoring_file(
             raise ValueError(f"build must be GRCh37 or GRCh38, not {name!r}")
     try:
         header, names, cells, rows, bad = _lines(Path(path))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         return None, [_finding("pgs.unreadable", str(path), value=type(error).__name__)]
     if not names or not (cells or bad):
         return None, [_finding("pgs.no_rows", str(path))]
@@ -233,14 +234,12 @@ def _lines(
     path: Path,
 ) -> tuple[dict[str, str], list[str], list[list[str]], list[int], list[tuple[int, int]]]:
     """(header, column names, cells, line numbers, [(line number, cells) of ragged lines])."""
-    with open(path, "rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
     header: dict[str, str] = {}
     names: list[str] = []
     cells: list[list[str]] = []
     rows: list[int] = []
     bad: list[tuple[int, int]] = []
-    with gzip.open(path, "rt", encoding="utf-8-sig") if packed else open(path, encoding="utf-8-sig") as handle:
+    with open_text(path, "utf-8-sig") as handle:
         for number, line in enumerate(handle, start=1):
             text = line.rstrip("\r\n")
             if text.startswith("#") and not names:

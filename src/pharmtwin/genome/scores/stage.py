@@ -6,6 +6,7 @@ panel, and only ``modifiers`` looks up which group is the twin's.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from pharmtwin.genome.scores.groups import Reference, reference_groups, standard
 from pharmtwin.genome.scores.match import REASONS
 from pharmtwin.genome.scores.pgs import Scored, score_vcf, with_frequencies
 from pharmtwin.tables import conform, records, schema
+from pharmtwin.untrusted import read_bytes
 
 GROUPS = tuple(a for a in ANCESTRIES if a != "ALL")
 SHOWN = 5
@@ -59,7 +61,10 @@ def read_panel(files: Sequence[str], groups: str) -> Panel | None:
         return None
     if not groups:
         raise ScoreError("scores.panel needs scores.panel_groups: who belongs to which ancestry")
-    table = pd.read_csv(groups, sep="\t", dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(io.BytesIO(read_bytes(groups)), sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:  # of pandas: no columns, rows of other lengths, no UTF-8
+        raise ScoreError(f"{groups}: cannot be read as a table ({error})") from None
     lacking = [c for c in ("sample", "ancestry") if c not in table]
     if lacking:
         raise ScoreError(f"{groups}:1: no column {' and '.join(lacking)}")

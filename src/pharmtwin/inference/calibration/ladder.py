@@ -23,6 +23,7 @@ from pharmtwin.inference.calibration.cases import Case, cases
 from pharmtwin.inference.calibration.coverage import agreement, agreement_passes, coverage, coverage_passes, summary
 from pharmtwin.inference.calibration.ranks import ranks
 from pharmtwin.inference.criticism.sbc import sbc_table, sbc_verdict
+from pharmtwin.tables.spreadsheet import tsv
 
 
 def main(words: list[str] | None = None, bodies_of: Callable[[], pd.DataFrame] | None = None) -> int:
@@ -79,7 +80,7 @@ def run(case: Case, twins: int, nuts: int, sbc: int, seed: int, out: Path | None
     for name, table in tables.items():
         if out:
             out.mkdir(parents=True, exist_ok=True)
-            write_text(out / f"{case.name}_{name}.tsv", table.to_csv(sep="\t", index=False))
+            write_text(out / f"{case.name}_{name}.tsv", tsv(table))
     print("passed" if passed else "NOT PASSED")
     return passed
 

@@ -15,6 +15,7 @@ from pharmtwin.inference.dose.choice import Goal
 from pharmtwin.inference.dose.regimens import Licence
 from pharmtwin.inference.models.description import PopulationModel
 from pharmtwin.inference.problem.problem import Component
+from pharmtwin.untrusted import load_yaml
 
 SCHEMA = 1
 NUMBER, WHOLE, NUMBERS = "a number from 0 on", "a whole number from 0 on", "a list of numbers above 0"
@@ -66,8 +67,8 @@ class _Page:
 
     def _raw(self) -> Mapping[str, Any] | None:
         try:
-            raw = yaml.safe_load(Path(self.path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            raw = load_yaml(Path(self.path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             self.wrong("", f"cannot be read: {type(error).__name__}", "give a YAML file that is there")
             return None
         if not isinstance(raw, Mapping):

@@ -17,6 +17,7 @@ from pharmtwin.inference.estimation.surface import Method
 from pharmtwin.inference.models.description import PopulationModelError
 from pharmtwin.inference.problem.case import read_case
 from pharmtwin.inference.problem.records import DataError
+from pharmtwin.tables.spreadsheet import tsv
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"warning: {message}", file=sys.stderr)
     if arguments.out:
         for name, frame in tables.items():
-            write_text(Path(arguments.out) / f"{name}.tsv", frame.to_csv(sep="\t", index=False))
+            write_text(Path(arguments.out) / f"{name}.tsv", tsv(frame))
     return 0 if found.converged else 1
 
 

@@ -34,6 +34,7 @@ whole.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -52,6 +53,7 @@ from pharmtwin.inference.models.description import (
     Residual,
 )
 from pharmtwin.model.description import Definition, Flux, Model, ModelError, Module, Parameter, State, compose
+from pharmtwin.untrusted import inside, load_yaml
 
 SCHEMA = 1
 SECTIONS = (
@@ -72,15 +74,18 @@ def read_population_model(path: str | Path) -> tuple[PopulationModel, dict[str, 
 def _with_base(path: Path, above: tuple[Path, ...]) -> Any:
     """Sections of a file, over those of its base."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raw = load_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PopulationModelError(f"{path}: cannot be read: {error}") from None
     if not isinstance(raw, dict) or not raw.get("base"):
         return raw
-    base = path.parent / str(raw.pop("base"))
+    named = str(raw.pop("base"))
+    if not inside(named):
+        raise PopulationModelError(f"{path}: its base {named!r} is not beside or below it")
+    base = path.parent / named
     if base.resolve() in above:
         raise PopulationModelError(f"{path}: its base {base.name} builds on it")
-    if not base.is_file():
+    if not os.path.isfile(base):
         raise PopulationModelError(f"{path}: its base {base} does not exist")
     merged = _with_base(base, (*above, path.resolve(), base.resolve()))
     if not isinstance(merged, dict):

@@ -19,6 +19,7 @@ from pharmtwin.inference.nonmem.estimates import Found, find, individual_paramet
 from pharmtwin.inference.problem.case import Case, read_case
 from pharmtwin.inference.problem.records import DataError
 from pharmtwin.model.description import ModelError
+from pharmtwin.tables.spreadsheet import tsv
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -204,5 +205,5 @@ def totals(outcomes: Sequence[study.Outcome], table: pd.DataFrame) -> list[str]:
 
 def _write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     for name, table in tables.items():
-        write_text(folder / f"{name}.tsv", table.to_csv(sep="\t", index=False, lineterminator="\n"))
+        write_text(folder / f"{name}.tsv", tsv(table))
     print(f"{len(tables)} tables in {folder}")

@@ -14,25 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pharmtwin.facts import RESOURCES
+from pharmtwin.facts import RESOURCES, fact_table
 from pharmtwin.inference.models.read import read_population_model
 from pharmtwin.inference.population_fit.build import PopulationFit, build
 from pharmtwin.inference.population_fit.compare import compare_draws, compare_moments
 from pharmtwin.inference.population_fit.sample import Plan, Posterior
 from pharmtwin.inference.problem.records import Columns, read_subjects
 
-#: bulk ESS a second of the slowest parameter as published: Turing's fit of mavoglurant (general ODE, Summary.csv),
-#: Stan's of Bayesian-Benchmarks 01 (results/stan, TVCL); the hardware is not stated
-TURING, STAN_01 = 0.0014, 0.093
 BENCHMARKS = {"01": "01-iv_2cmt_linear", "04": "04-depot_1cmt_mm"}
-#: effective draws of the means of Stan's published draws (4 chains of 1000, files multiple_dose_draws_df_mat_exp_1.csv
-#: and multiple_dose_draws_df_1.csv of commit 52ccc0b), computed from these draws with ArviZ
-STAN_EFFECTIVE = {
-    "01": {"TVCL": 168, "TVVC": 1025, "TVQ": 2954, "TVVP": 2812, "omega[1]": 587, "omega[2]": 1325, "omega[3]": 917,
-           "omega[4]": 1387, "sigma": 5643},
-    "04": {"TVVC": 395, "TVVMAX": 523, "TVKM": 1824, "TVKA": 2356, "omega[1]": 766, "omega[2]": 820, "omega[3]": 57,
-           "omega[4]": 1422, "sigma": 4096},
-}  # fmt: skip
 POSTERIORDB = {
     "one_comp_mm_elim_abs": {"k_a": "k_a", "K_m": "K_m", "V_m": "V_m", "sigma": "sigma"},
     "hudson_lynx_hare": {
@@ -50,6 +39,13 @@ class Anchor:
     make: Callable[[], PopulationFit]
     plan: Plan
     compare: Callable[[Posterior], pd.DataFrame]
+
+
+def published(anchor: str, quantity: str) -> dict[str, float]:
+    """``ess_bulk`` (draws) or ``ess_rate`` (1/s) of a published posterior by parameter."""
+    table = fact_table("inference/anchors.tsv")
+    own = table[(table["anchor"].astype(str) == anchor) & (table["quantity"] == quantity)]
+    return dict(zip(own["parameter"], own["value"].astype(float), strict=True))
 
 
 def _model(name: str, table: pd.DataFrame, lkj: float | None = None, rtol: float = 1e-6) -> PopulationFit:
@@ -83,7 +79,7 @@ def bayesian_benchmark(data: Path, number: str) -> Anchor:
 
     def compare(posterior: Posterior) -> pd.DataFrame:
         theirs = pd.read_csv(folder / "stan_draw_summaries" / file)
-        theirs["ess_bulk"] = theirs["parameter"].map(STAN_EFFECTIVE[number])
+        theirs["ess_bulk"] = theirs["parameter"].map(published(number, "ess_bulk"))
         sds = [p for p in posterior.idata.posterior if str(p).startswith("sd_")]
         names = {f"omega[{k + 1}]": str(p) for k, p in enumerate(sds)}
         return compare_moments(posterior.table, theirs.replace({"parameter": names}), sd_by="error")

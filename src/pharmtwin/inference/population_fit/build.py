@@ -3,6 +3,8 @@
     theta, sd, correlations, residuals ~ their priors        eta_i ~ Normal(0, Omega)
     log p(y) = sum_i log sum_k w_ik p(y_i | theta, eta_i, k)
 
+Hypotheses that only move effects can stand in the prior of eta_i instead (``shifts``).
+
 All that is sampled is standardised: ``v`` for the population (an affine map of the unconstrained parameters) and ``u``
 for the random effects (see ``transport``). Both maps are data of the compiled model, so ``geometry`` can move them
 without compiling again; they change how fast a sampler moves, not what it samples. Parameters with their names are
@@ -11,7 +13,6 @@ Deterministics.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,26 +23,24 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from pharmtwin.inference.models.description import (
-    CORRELATION,
-    SD,
-    PopulationModel,
-    PopulationModelError,
-    Prior,
-    RandomEffect,
-)
+from pharmtwin.inference.models.description import CORRELATION, PopulationModel, PopulationModelError
 from pharmtwin.inference.models.occasions import effect_of
 from pharmtwin.inference.population_fit.likelihood_op import LikelihoodOp
-from pharmtwin.inference.population_fit.priors import Free, correlation_factor, log_lkj, n_correlations
+from pharmtwin.inference.population_fit.priors import (
+    Free,
+    correlation_factor,
+    free_fixed,
+    free_residual,
+    free_sd,
+    log_lkj,
+    n_correlations,
+)
+from pharmtwin.inference.population_fit.shifts import Shift, Shifts
 from pharmtwin.inference.population_fit.transport import TransportOp
 from pharmtwin.inference.problem.problem import Component, Problem, make_problem
 from pharmtwin.inference.problem.records import Subject
 
 Floats = NDArray[np.float64]
-#: prior of the standard deviation of a random effect whose file states none
-SD_PRIOR = Prior("halfnormal", (0.4,))
-#: standard deviation to start from where a file states a variance of 0
-SD_START = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +56,7 @@ class PopulationFit:
     model : the PyMC model. op : its likelihood. maps : shared variables centre (n_free,), scale (n_free, n_free), bend
         (n_free,; see ``priors.Free``), pull (n_subjects, n_random), cross (n_subjects, n_random, n_estimated fixed),
         info (n_subjects, n_random, n_random).
+    shifts : of subjects whose ``eta`` among the draws is e of ``shifts``, not theirs under one hypothesis.
     """
 
     source: PopulationModel
@@ -70,6 +70,7 @@ class PopulationFit:
     model: Any
     op: LikelihoodOp
     maps: Mapping[str, Any]
+    shifts: Shifts
 
     @property
     def free(self) -> tuple[Free, ...]:
@@ -127,6 +128,7 @@ def build(
     subjects: Sequence[Subject],
     *,
     components: Mapping[str, Sequence[Component]] | None = None,
+    shifts: Mapping[str, Sequence[Shift]] | None = None,
     lkj: float | None = None,
     covariate_at: str = "end",
     rtol: float = 1e-6,
@@ -139,19 +141,22 @@ def build(
     lkj : concentration of the LKJ prior of the correlations between random effects of one level. None: correlations are
         not estimated; they are those of the model's covariance (0 where it states none).
     covariate_at, components, rtol : see ``problem.make_problem``.
+    shifts : by subject id, hypotheses that only move its random effects (see ``shifts``).
     operation : makes the PyTensor operation of the likelihood; another than the default serves comparisons.
 
     Raises
     ------
     PopulationModelError : an estimated parameter has no prior, a start lies outside of its support, correlations are to
-        be estimated beside fixed variances.
+        be estimated beside fixed variances. ValueError : see ``problem.make_problem`` and ``Shifts.of``.
     """
     faults: list[str] = []
-    fixed = [_fixed(f, faults) for f in model.fixed]
-    sds = [_sd(model, r, lkj, faults) for r in model.random]
-    residuals = [_residual(r, faults) for r in model.residuals]
+    fixed = [free_fixed(f, faults) for f in model.fixed]
+    sds = [free_sd(r, faults) for r in model.random]
+    residuals = [free_residual(r, faults) for r in model.residuals]
     if lkj is not None and any(r.fixed for r in model.random):
         faults.append("correlations cannot be estimated beside fixed variances: free them, or leave lkj out")
+    if shifts and any(sd == 0.0 for sd in sds):
+        faults.append("effects without variance cannot stand beside shifts: leave them out")
     if faults:
         raise PopulationModelError("\n".join(f"{model.name}: {f}" for f in faults))
     options: dict[str, Any] = dict(components=components, covariate_at=covariate_at, rtol=rtol)
@@ -167,53 +172,13 @@ def build(
     made = PopulationFit(
         model, problem, by_name, tuple(fixed), tuple(sds), tuple(residuals), blocks, lkj, pm.Model(coords=coords), op,
         _maps(len(problem.subjects), len(effects), len(estimated)),
+        Shifts.of(shifts or {}, problem.subjects, [r.name for r in model.of_subject]),
     )  # fmt: skip
     made.maps["centre"].set_value(made.start())
     made.maps["scale"].set_value(np.diag(made.scales()))
     made.maps["bend"].set_value(made.bends())
     _declare(made)
     return made
-
-
-def _fixed(effect: Any, faults: list[str]) -> Free | float:
-    if effect.fixed:
-        return float(effect.value)
-    if effect.prior is None:
-        faults.append(f"fixed effect {effect.name!r} is estimated and has no prior")
-        return float(effect.value)
-    return _free(effect.name, effect.prior, effect.value, faults, effect.lower, effect.upper)
-
-
-def _sd(model: PopulationModel, effect: RandomEffect, lkj: float | None, faults: list[str]) -> Free | float:
-    if effect.fixed:
-        return math.sqrt(effect.variance)
-    start = math.sqrt(effect.variance) if effect.variance > 0 else SD_START
-    return _free(SD.format(effect.name), effect.prior or SD_PRIOR, start, faults, 0.0, soft=True)
-
-
-def _residual(residual: Any, faults: list[str]) -> Free | float:
-    if residual.fixed:
-        return float(residual.value)
-    if residual.prior is None:
-        faults.append(f"residual {residual.name!r} is estimated and has no prior")
-        return float(residual.value)
-    return _free(residual.name, residual.prior, residual.value, faults)
-
-
-def _free(
-    name: str,
-    prior: Prior,
-    start: float,
-    faults: list[str],
-    lower: float = -math.inf,
-    upper: float = math.inf,
-    soft: bool = False,
-) -> Free | float:
-    try:
-        return Free.create(name, prior, start, lower, upper, soft)
-    except ValueError as error:
-        faults.append(str(error))
-        return start
 
 
 def _maps(n_subjects: int, n_random: int, n_estimated: int) -> dict[str, Any]:
@@ -248,6 +213,8 @@ def _declare(fit: PopulationFit) -> None:
             moved: Any = TransportOp()(spread, b, u, maps["info"])
             eta = pm.Deterministic("eta", moved[0], dims=("subject", "effect"))
             log_prior.append(pt.sum(moved[1]))
+            if len(fit.shifts):
+                log_prior.append(fit.shifts.log_prior(eta, base))
         else:
             eta = pt.zeros((n, 0))
         vector = lambda items: pt.stack(items) if items else pt.zeros((0,))  # noqa: E731

@@ -22,10 +22,10 @@ from scipy.special import logsumexp
 from pharmtwin.core.seeds import generator
 from pharmtwin.inference.criticism.limits import COLUMNS
 from pharmtwin.inference.criticism.psis import pareto_k_limit, psis
+from pharmtwin.inference.netcdf import save_posterior
 from pharmtwin.inference.population_fit.build import PopulationFit
 from pharmtwin.inference.population_fit.geometry import Density
 from pharmtwin.inference.population_fit.sample import RAW, Posterior, said_of
-from pharmtwin.inference.stage import save_posterior
 
 Floats = NDArray[np.float64]
 NOT_COMPARED = "not compared with NUTS"

@@ -73,7 +73,7 @@ def _build(given: Given, path: str, lkj: float | None, rtol: float) -> None:
             given.say("model", path, line.removeprefix(f"{given.model.name}: "), "there is no posterior without it",
                       "write `prior: {lognormal: [median, sd of the logarithm]}` or `fixed: true`, or correct the "
                       "value")  # fmt: skip
-    except (ValueError, NotImplementedError) as error:
+    except ValueError as error:
         given.say("model", path, str(error), "the fit cannot be built", "see what it says")
 
 

@@ -148,7 +148,8 @@ def make_kernel(problem: Problem, key: str) -> Callable[..., Any]:
     wrt, solved, follows = np.array(problem.wrt, dtype=np.int64), problem.solved, problem.follows
     n_obs, n_wrt, n_effects = len(problem.y), len(problem.wrt), len(problem.effects)
 
-    @numba.njit(nogil=True)
+    # a typical value that underflows to 0 divides its derivative by 0: no number, hence no density, but no exception
+    @numba.njit(nogil=True, error_model="numpy")
     def kernel(theta: Any, eta: Any, sigma: Any) -> Any:
         x = np.empty((n_runs, n_effects))
         P = base.copy()

@@ -12,12 +12,16 @@ from typing import Any
 
 import pytensor.tensor as pt
 
-from pharmtwin.inference.models.description import Prior
+from pharmtwin.inference.models.description import SD, FixedEffect, Prior, RandomEffect, Residual
 
 #: sd of a standard logistic variable: the spread of an unconstrained number whose parameter is uniform
 LOGISTIC_SD = math.pi / math.sqrt(3.0)
 #: families on positive numbers whose density at 0 is not 0
 REACH_ZERO = ("halfnormal", "halfcauchy")
+#: prior of the standard deviation of a random effect whose file states none
+SD_PRIOR = Prior("halfnormal", (0.4,))
+#: standard deviation to start from where a file states a variance of 0
+SD_START = 0.2
 
 
 @dataclass(frozen=True)
@@ -152,3 +156,47 @@ def log_lkj(y: Any, n: int, eta: float) -> Any:
     # log(1 - tanh^2) without overflow
     log_rest = -2.0 * (pt.softplus(2.0 * y) - y - math.log(2.0))
     return pt.sum(pt.as_tensor_variable(powers) * log_rest)
+
+
+def free_fixed(effect: FixedEffect, faults: list[str]) -> Free | float:
+    """A fixed effect: what is estimated of it, or its number; what is wrong goes to ``faults``."""
+    if effect.fixed:
+        return float(effect.value)
+    if effect.prior is None:
+        faults.append(f"fixed effect {effect.name!r} is estimated and has no prior")
+        return float(effect.value)
+    return _free(effect.name, effect.prior, effect.value, faults, effect.lower, effect.upper)
+
+
+def free_sd(effect: RandomEffect, faults: list[str]) -> Free | float:
+    """The standard deviation of a random effect, as :func:`free_fixed`."""
+    if effect.fixed:
+        return math.sqrt(effect.variance)
+    start = math.sqrt(effect.variance) if effect.variance > 0 else SD_START
+    return _free(SD.format(effect.name), effect.prior or SD_PRIOR, start, faults, 0.0, soft=True)
+
+
+def free_residual(residual: Residual, faults: list[str]) -> Free | float:
+    """A residual parameter, as :func:`free_fixed`."""
+    if residual.fixed:
+        return float(residual.value)
+    if residual.prior is None:
+        faults.append(f"residual {residual.name!r} is estimated and has no prior")
+        return float(residual.value)
+    return _free(residual.name, residual.prior, residual.value, faults)
+
+
+def _free(
+    name: str,
+    prior: Prior,
+    start: float,
+    faults: list[str],
+    lower: float = -math.inf,
+    upper: float = math.inf,
+    soft: bool = False,
+) -> Free | float:
+    try:
+        return Free.create(name, prior, start, lower, upper, soft)
+    except ValueError as error:
+        faults.append(str(error))
+        return start

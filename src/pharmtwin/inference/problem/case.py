@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pharmtwin.findings import Finding
 from pharmtwin.inference.models.description import PopulationModel, PopulationModelError
 from pharmtwin.inference.models.read import read_population_model
 from pharmtwin.inference.problem.records import Columns, Subject, read_subjects
+from pharmtwin.untrusted import read_bytes
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def read_case(model_path: str | Path, data_path: str | Path) -> Case:
     model, data = read_population_model(model_path)
     columns = columns_of(data, str(model_path))
     # an id stays as it was written: 007 is not 7, 1e5 not 100000
-    table = pd.read_csv(data_path, dtype=dict.fromkeys(("ID", "Id", "id"), str))
+    table = pd.read_csv(io.BytesIO(read_bytes(data_path)), dtype=dict.fromkeys(("ID", "Id", "id"), str))
     subjects, findings = read_subjects(model, table, columns, str(data_path))
     seen = [s for s in subjects if len(s.obs_row)]
     if not seen:
@@ -65,7 +67,8 @@ def read_model(path: str, rule: str) -> tuple[PopulationModel | None, Columns, l
 def read_table(path: str, rule: str) -> tuple[pd.DataFrame | None, list[Finding]]:
     """A data file as text: an id stays as it was written, and each number is read by the rules for its column."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False), []
+        raw = io.BytesIO(read_bytes(path))
+        return pd.read_csv(raw, dtype=str, keep_default_na=False, skip_blank_lines=False), []
     except (OSError, ValueError, pd.errors.ParserError) as error:
         what, why = f"cannot be read ({type(error).__name__})", "no doses and samples are known"
         return None, [Finding.create(rule, path, what, why, "give a comma-separated table with a header")]

@@ -8,6 +8,7 @@ column tells the output of an observation, the occasion, the limit of quantifica
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -226,7 +227,7 @@ class _Reader:
             else:
                 occasions.append(0)
             amount = self._number(cells, "AMT", 0.0, row)
-            evid = int(self._number(cells, "EVID", 1.0 if amount > 0 else 0.0, row) or 0)
+            evid = self._evid(cells, row, amount)
             if evid in (3, 4):
                 resets.append(k)
             if evid in (1, 4):
@@ -249,6 +250,16 @@ class _Reader:
             ident, np.array(times, dtype=float), np.array(covariates, dtype=float).reshape(len(rows), -1),
             np.array(occasions, dtype=np.int64), tuple(resets), tuple(given), *arrays,
         )  # fmt: skip
+
+    def _evid(self, cells: Mapping[str, Any], row: int, amount: float) -> int:
+        """Kind of a row, 0 to 4; 2 (neither dose nor observation), with a fault, where it is none of them."""
+        kind = self._number(cells, "EVID", 1.0 if amount > 0 else 0.0, row)
+        if kind in (0, 1, 2, 3, 4):
+            return int(kind)
+        if math.isfinite(kind):
+            self.say("error", "evid", row, "EVID", cells["EVID"], "is not 0, 1, 2, 3 or 4",
+                     "the kind of the row is unknown", "write 0 for an observation, 1 for a dose")  # fmt: skip
+        return 2
 
     def _dose(self, cells: Mapping[str, Any], k: int, row: int, time: float, amount: float) -> Dose | None:
         rate, ii, addl, ss = (self._number(cells, column, 0.0, row) for column in ("RATE", "II", "ADDL", "SS"))
@@ -292,7 +303,7 @@ class _Reader:
         name = self.columns.states.get(text, targets.get(text, text))
         if name in self.states:
             return self.states[name]
-        if not self.columns.states and text.isdigit() and 1 <= int(text) <= len(self.states):
+        if not self.columns.states and re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= len(self.states):
             return int(text) - 1
         known = self.columns.states or {str(k): n for k, n in enumerate(self.states, start=1)}
         self.say("error", "cmt", row, "CMT", text, "names no state of the model", "the dose would go nowhere",

@@ -6,6 +6,7 @@ Columns (variables) have the names of the model's parameters: fixed effects, ``s
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pharmtwin.findings import Finding
 from pharmtwin.inference.models.description import CORRELATION, SD, PopulationModel
 from pharmtwin.inference.twin.population import PopulationDraws, bounds
+from pharmtwin.untrusted import read_bytes
 
 Floats = NDArray[np.float64]
 #: columns of a table of draws that are no parameters
@@ -66,7 +68,7 @@ def _table(path: str, notes: _Notes) -> tuple[dict[str, Floats] | None, Mapping[
                 scalar = [str(n) for n in data.data_vars if set(data[n].dims) == {"chain", "draw"}]
                 found = {n: data[n].transpose("chain", "draw").values.astype(float).ravel() for n in scalar}
                 return found, dict(data.attrs)
-        table = pd.read_csv(path, sep="," if Path(path).suffix == ".csv" else "\t")
+        table = pd.read_csv(io.BytesIO(read_bytes(path)), sep="," if Path(path).suffix == ".csv" else "\t")
         own = [c for c in table.columns if c not in COUNTERS and "[" not in str(c)]
         return {str(c): pd.to_numeric(table[c], errors="coerce").to_numpy(float) for c in own}, None
     except (OSError, ValueError, KeyError, pd.errors.ParserError) as error:

@@ -6,15 +6,14 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from pharmtwin.facts import fact_table
+from pharmtwin.facts import fact_values
 from pharmtwin.inference.twin.ladder import LadderOptions
 
 
 @cache
 def settings() -> dict[str, float]:
     """Setting -> value."""
-    table = fact_table("inference/twin.tsv")
-    return dict(zip(table["setting"].astype(str), table["value"].astype(float), strict=True))
+    return fact_values("inference/twin.tsv", "setting")
 
 
 def ladder_options() -> LadderOptions:

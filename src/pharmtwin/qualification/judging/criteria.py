@@ -11,7 +11,7 @@ from functools import cache
 import pandas as pd
 
 from pharmtwin.evaluation.metrics import wilson
-from pharmtwin.facts import fact_table
+from pharmtwin.facts import fact_table, fact_values
 from pharmtwin.qualification.judging.score import Figures, both, by_drug, judge, judged, outside_guest
 from pharmtwin.qualification.plan import Plan
 from pharmtwin.qualification.simulation.everything import Result
@@ -87,8 +87,7 @@ def criteria(result: Result, plan: Plan, networks: Mapping[str, str]) -> list[Li
 
 @cache
 def _asked() -> dict[str, float]:
-    table = fact_table("qualification/criteria.tsv")
-    return dict(zip(table["criterion"].astype(str), table["value"].astype(float), strict=True))
+    return fact_values("qualification/criteria.tsv", "criterion")
 
 
 def asked(criterion: str) -> float:

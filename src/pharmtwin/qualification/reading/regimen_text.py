@@ -16,6 +16,9 @@ from pharmtwin.qualification.study import Event
 #: mg by unit
 MG = {"mg": 1.0, "g": 1e3, "µg": 1e-3, "μg": 1e-3, "ug": 1e-3, "mcg": 1e-3}
 
+#: doses of a course
+MOST = 10_000
+
 _N = r"(\d+(?:[.]\d+)?)"
 #: interval and number of doses by their place: one source writes ``S384-R24-T4`` for four doses every 24 h
 _STEP = rf"[TR]-?{_N}[-,]?[TR]?-?(\d+)"
@@ -44,7 +47,10 @@ def events(times: str, dose: str, unit: str = "mg", infusion_min: str = "") -> t
     amounts = _amounts(dose, len(courses), any(given is not None for _, given in courses))
     if unit not in MG:
         raise Unreadable(f"dose in {unit!r}")
-    infusion = float(infusion_min) / 60.0 if infusion_min else 0.0
+    try:
+        infusion = float(infusion_min) / 60.0 if infusion_min else 0.0
+    except ValueError:
+        raise Unreadable(f"an infusion of {infusion_min!r} min") from None
     out = []
     for (hours, own), amount in zip(courses, amounts):
         mg = own if own is not None else amount
@@ -85,11 +91,13 @@ def _courses(times: str) -> list[tuple[list[float], float | None]]:
             courses[-1] = (courses[-1][0], float(found[1]))
         elif found := _NESTED.match(text, at):
             start, inner, tau, n, day, days = (float(g) for g in found.groups())
+            _counted(n * days, times)
             hours = [start + inner + day * d + tau * k for d in range(int(days)) for k in range(int(n))]
             courses.append((hours, label))
             listing = False
         elif found := _COURSE.match(text, at):
             start, tau, n = (float(g) for g in found.groups())
+            _counted(n, times)
             if courses and len(courses[-1][0]) > 1 and courses[-1][0][0] == start:
                 start = courses[-1][0][-1] + (courses[-1][0][1] - courses[-1][0][0])
             courses.append(([start + tau * k for k in range(int(n))], label))
@@ -110,6 +118,11 @@ def _courses(times: str) -> list[tuple[list[float], float | None]]:
             raise Unreadable(f"{text[at : at + 20]!r} in times {times!r}")
         at = found.end()
     return courses
+
+
+def _counted(n: float, times: str) -> None:
+    if not 1 <= n <= MOST:
+        raise Unreadable(f"{n:g} doses in {times!r}, not 1 to {MOST}")
 
 
 def _amounts(dose: str, courses: int, written: bool) -> list[float | None]:
