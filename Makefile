@@ -107,6 +107,7 @@ reference: peers
 bench: peers
 	$(RUN) python -m pytest tests/bench -s $(PYTEST_ARGS)
 	$(RUN) python tests/bench/bench_engines.py
+	$(RUN) python tests/bench/bench_intake.py
 	$(RUN) python tests/bench/bench_sensitivity.py
 	@if [ -d ../shared/data/pgx ]; then $(RUN) python tests/bench/bench_genome.py ../shared/data/pgx; fi
 

@@ -2,6 +2,7 @@
 import os
 
 from pharmtwin.intake.pseudonyms import in_config
+from pharmtwin.intake.sheet import workbook_and_sheet
 from pharmtwin.workflow.calls import note_call
 from pharmtwin.workflow.gate import gate
 from pharmtwin.workflow.code import script_digest
@@ -28,7 +29,11 @@ if workflow.is_main_process and not workflow.dryrun:
     )
 
 
-PATHS = config["paths"]
+# a sheet of a workbook is named after #: the file is what the rules wait for
+PATHS = {
+    k: workbook_and_sheet(v)[0] if isinstance(v, str) else v
+    for k, v in config["paths"].items()
+}
 DRUG = str(config["drug"])
 DRUG_FILE = (
     DRUG if DRUG.endswith((".yaml", ".yml")) else f"resources/drugs/twin/{DRUG}.yaml"

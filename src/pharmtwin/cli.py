@@ -11,19 +11,6 @@ from collections.abc import Sequence
 from pharmtwin import __version__
 
 
-def check(arguments: argparse.Namespace) -> int:
-    """Check configuration, sheets and VCFs; print all findings; 1 if any is an error."""
-    from pharmtwin.findings import has_errors
-    from pharmtwin.intake.check import check_study, format_findings
-    from pharmtwin.intake.config import load_config
-
-    config, places, findings = load_config(arguments.configfile)
-    if config is not None:
-        findings += check_study(config, places=places)
-    print(format_findings(findings))
-    return 1 if has_errors(findings) else 0
-
-
 def genome(arguments: argparse.Namespace) -> int:
     """Star alleles of one VCF, without a study: a table on standard output or in a file; 1 if it cannot be read."""
     from pathlib import Path
@@ -124,6 +111,8 @@ def _reference_man() -> dict[str, float]:
 
 #: commands that read their own arguments: module, function, words; those that need the reference man get him too
 OWN = {
+    "check": ("intake.command", "main",
+              "check a study's config, sheets and VCFs, or a data set alone, and say all that is wrong"),
     "drug": ("drugs.command", "main",
              "drug files of schema 2: check one, simulate a dose, draft one from published tables"),
     "ddi": ("ddi.command", "main", "static interaction models of ICH M12 and their decision table"),
@@ -170,17 +159,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="pharmtwin", description="Patient-specific pharmacological digital twins.")
     top.add_argument("--version", action="version", version=f"pharmtwin {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    sub = commands.add_parser("check", help="check a study's config, sheets and VCFs and say all that is wrong")
-    sub.add_argument(
-        "--configfile",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="F",
-        help="your config file(s), merged over config/config.yaml in this order",
-    )
-    sub.set_defaults(run=check)
 
     sub = commands.add_parser("genome", help="star alleles of one VCF, without a study (research use)")
     sub.add_argument("vcf", help="VCF, BCF or gVCF, GRCh38 or GRCh37")

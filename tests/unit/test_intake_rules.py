@@ -299,7 +299,7 @@ def test_unknown_column_is_a_note_and_optional_columns_may_lack():
         ([DOSE | {"route": "PO"}], 2, "route", "route_code", "error"),
         ([DOSE | {"time_h": "-1"}], 2, "time_h", "time_negative", "error"),
         ([DOSE | {"time_h": "2026-01-01 08:00"}], 2, "time_h", "not_a_number", "error"),
-        ([DOSE | {"evid": "4"}], 2, "evid", "evid_code", "error"),
+        ([DOSE | {"evid": "7"}], 2, "evid", "evid_code", "error"),
         ([DOSE | {"evid": "dose"}], 2, "evid", "evid_code", "error"),
         ([DOSE | {"addl": "6"}], 2, "ii_h", "addl_without_ii", "error"),
         ([DOSE | {"ii_h": "24"}], 2, "ii_h", "ii_without_addl", "warning"),

@@ -14,7 +14,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 PYTHON = ">=3.11,<3.14"
 
-TABLES = ("numpy", "pandas", "pyarrow", "pyyaml", "jsonschema")
+TABLES = ("numpy", "pandas", "pyarrow", "pyyaml", "jsonschema", "openpyxl")
 MODEL = (*TABLES, "numba", "llvmlite", "scipy", "scikit-sundae")
 #: distributions that the code of a stage's jobs imports, directly or through the library
 ROOTS: dict[str, tuple[str, ...]] = {

@@ -11,6 +11,9 @@ from typing import Any
 from pharmtwin.findings import SEVERITIES, Finding, has_errors, sort_findings
 from pharmtwin.intake.columns import Record
 from pharmtwin.intake.config import Places, named_files, setting
+from pharmtwin.intake.events import closest
+from pharmtwin.intake.opening import Excluded, as_written
+from pharmtwin.intake.policy import apply_policy, idle_patterns
 from pharmtwin.intake.study import frame, read_tables, twin_vcfs
 from pharmtwin.intake.twins import SIZE_RULES, accept
 
@@ -23,6 +26,8 @@ TOGETHER = {
 }
 #: what the body's checks say of a size that is unlikely: not again where the sheet's rules were accepted
 LIKELY = ("body.extreme", "body.unlikely")
+#: rows that are no data: nothing else is said of them
+NO_DATA = ("sheet.header_again", "sheet.summary_row")
 BESIDE = ("paths.callable", "paths.pedigree", "paths.outside_files", "paths.alignments")
 
 
@@ -34,13 +39,38 @@ def check_study(
     ``base`` is the directory that the configuration's paths start from; ``places`` (of
     ``load_config``) gives findings on the configuration their file and line.
     """
+    return check_all(config, base, vcf=vcf, places=places)[0]
+
+
+def check_all(
+    config: Mapping[str, Any], base: Path = Path("."), *, vcf: bool = True, places: Places | None = None
+) -> tuple[list[Finding], list[Excluded]]:
+    """As :func:`check_study`, and the rows that are not used."""
     tables, findings = read_tables(config, base, places)
     sheet = str(setting(config, "paths.twins", ""))
-    twins = tables.records.get("twins", [])
+    no_data = {f.row for f in findings if f.rule in NO_DATA and f.file == sheet}
+    twins = [r for r in tables.records.get("twins", []) if r.row not in no_data]
     findings += _check_bodies(sheet, twins, findings)
     if vcf:
         findings += _check_vcfs(config, base, sheet, twins) + _check_genome_files(config, base, twins, places or {})
-    return sort_findings(findings)
+    stop_on = [str(p) for p in setting(config, "intake.stop_on", [])]
+    findings = apply_policy(as_written(findings, tables.by_path), stop_on) + _policy_findings(stop_on, places or {})
+    return sort_findings(findings), tables.excluded
+
+
+def _policy_findings(stop_on: Sequence[str], places: Places) -> list[Finding]:
+    """A pattern that no rule has would stop nothing."""
+    if not stop_on:
+        return []
+    from pharmtwin.intake.catalogue import catalogue
+
+    file, row = places.get("intake.stop_on", ("config", 0))
+    what, why = "no rule has this id", "the warning would not stop a run"
+    fix = "write an id of docs/findings.md, with * for any ending"
+    return [
+        Finding.create("config.stop_on", file, what, why, fix, row=row, column="intake.stop_on", value=pattern)
+        for pattern in idle_patterns(stop_on, list(catalogue()))
+    ]
 
 
 def _check_bodies(sheet: str, twins: Sequence[Record], found: Sequence[Finding]) -> list[Finding]:
@@ -96,19 +126,52 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
             findings += _check_vcf(path, base, sheet, records, config)
             continue
         also = f" (named by {len(records) - 1} more rows)" if len(records) > 1 else ""
+        folder = (base / path).parent
+        beside = (
+            sorted(p.name for p in folder.iterdir() if ".vcf" in p.name or ".bcf" in p.name) if folder.is_dir() else []
+        )
+        near = closest(Path(path).name, beside)
+        meant = f"write {near} if that is meant, or " if near else ""
         findings.append(
             Finding.create(
                 "vcf.file_missing",
                 sheet,
                 f"the file {path} does not exist{also}",
                 "the twin's genotypes are read from it",
-                "correct the cell, or paths.vcf_dir in the config",
+                f"{meant}correct the cell, or paths.vcf_dir in the config",
                 row=records[0].row,
                 column="vcf",
                 value=records[0].text("vcf"),
             )
         )
+    there = {path: records for path, records in by_vcf.items() if (base / path).is_file()}
+    findings += _builds_differ(base, sheet, there)
     return _uncovered_everywhere(findings, [twin_vcfs(config, record) for record in twins])
+
+
+def _builds_differ(base: Path, sheet: str, by_vcf: Mapping[str, Sequence[Record]]) -> list[Finding]:
+    """A warning at the twins of the rarer build: each file is read by its own, but one of the two may be a mistake."""
+    from pharmtwin.genome.reading.checks import detect_build  # heavy
+    from pharmtwin.genome.reading.file import open_file
+    from pharmtwin.genome.reading.rules import Problems
+
+    builds: dict[str, list[str]] = {}
+    for path in by_vcf if len(by_vcf) > 1 else ():
+        file = open_file(base / path, Problems())
+        build = detect_build(base / path, file.header) if file is not None else ""
+        if build:
+            builds.setdefault(build, []).append(path)
+    if len(builds) < 2:
+        return []
+    rare = min(builds, key=lambda b: sum(len(by_vcf[p]) for p in builds[b]))
+    usual = ", ".join(b for b in builds if b != rare)
+    what, why = f"is on {rare}, other VCFs of the study are on {usual}", "one of the files may be the wrong one"
+    fix = "check the file; each is read by its own build"
+    return [
+        Finding.create("vcf.builds_differ", sheet, what, why, fix, row=by_vcf[p][0].row, column="vcf",
+                       value=by_vcf[p][0].text("vcf"), severity="warning")
+        for p in builds[rare]
+    ]  # fmt: skip
 
 
 def _uncovered_everywhere(findings: list[Finding], sets: Sequence[tuple[str, ...]]) -> list[Finding]:
@@ -163,9 +226,20 @@ def _check_vcf(
             findings.append(replace(finding, file=path))
             continue
         what = f"the VCF {path} has no such sample"
+        near = closest(finding.value, names_in(base / path))
+        fix = f"write {near} if that is meant; {finding.fix}" if near else finding.fix
         for record in (r for r in records if r.text("sample") == finding.value):
-            findings.append(replace(finding, file=sheet, row=record.row, column="sample", what=what))
+            findings.append(replace(finding, file=sheet, row=record.row, column="sample", what=what, fix=fix))
     return findings
+
+
+def names_in(path: Path) -> list[str]:
+    """Samples of a VCF, sorted."""
+    from pharmtwin.genome.reading.file import open_file  # heavy
+    from pharmtwin.genome.reading.rules import Problems
+
+    file = open_file(path, Problems())
+    return sorted(file.samples) if file is not None else []
 
 
 def _check_genome_files(

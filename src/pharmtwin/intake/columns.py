@@ -7,7 +7,9 @@ words of the findings beside it). A missing or unreadable cell never stops the c
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -16,7 +18,7 @@ from typing import Any
 
 from pharmtwin import units
 from pharmtwin.findings import Finding
-from pharmtwin.intake.buckets import NUMBER
+from pharmtwin.intake.buckets import MISSING, NUMBER
 from pharmtwin.intake.sheet import Sheet, is_missing
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "config" / "schemas"
@@ -159,11 +161,17 @@ def _meant(column: ColumnSpec, unknown: list[str]) -> list[str]:
 
 def check_cells(sheet: Sheet, spec: SheetSpec) -> tuple[list[Record], list[Finding]]:
     """Read every known cell; the records keep what could be read, the findings say what could not."""
-    columns = [c for c in spec.columns if c.name in sheet.columns]
+    columns = [(c, *_plain_limits(c)) for c in spec.columns if c.name in sheet.columns]
     records, findings = [], []
     for row, raw in sheet.rows:
-        values = {}
-        for column in columns:
+        values: dict[str, Any] = {}
+        for column, may_be_empty, low, high in columns:
+            cell = raw.get(column.name, "")
+            if may_be_empty and cell in MISSING:
+                continue
+            if low < high and NUMBER.fullmatch(cell) and low <= float(cell) <= high:
+                values[column.name] = float(cell)  # the usual cell, read without ceremony
+                continue
             value, finding = _read(sheet.path, spec.table, row, column, raw.get(column.name, ""))
             if value is not None:
                 values[column.name] = value
@@ -171,6 +179,15 @@ def check_cells(sheet: Sheet, spec: SheetSpec) -> tuple[list[Record], list[Findi
                 findings.append(finding)
         records.append(Record(row, raw, values))
     return records, findings
+
+
+def _plain_limits(column: ColumnSpec) -> tuple[bool, float, float]:
+    """Whether the cell may be empty, and the range of a plain number; an empty range where more is to be checked."""
+    rule = column.rule
+    if column.kind != "number" or "enum" in rule or "exclusiveMinimum" in rule:
+        return bool(rule.get("x-empty")), 1.0, 0.0
+    largest = sys.float_info.max
+    return bool(rule.get("x-empty")), float(rule.get("minimum", -largest)), float(rule.get("maximum", largest))
 
 
 def _read(path: str, table: str, row: int, column: ColumnSpec, cell: str) -> tuple[Any, Finding | None]:
@@ -199,7 +216,8 @@ def _read(path: str, table: str, row: int, column: ColumnSpec, cell: str) -> tup
     if "exclusiveMinimum" in column.rule and value <= column.rule["exclusiveMinimum"]:
         return value, wrong("out_of_range", f"must be greater than {column.rule['exclusiveMinimum']:g}{unit}")
     if (low is not None and value < low) or (high is not None and value > high):
-        limits = f"{low:g} to {high:g}{unit}" if None not in (low, high) else f"at least {low:g}{unit}"
+        limits = " to ".join(f"{limit:g}" for limit in (low, high) if limit is not None) + unit
+        limits = limits if None not in (low, high) else f"{'at most' if low is None else 'at least'} {limits}"
         return value, wrong("out_of_range", f"is outside of the allowed range, {limits}")
     return value, None
 
@@ -223,7 +241,7 @@ def _read_text(column: ColumnSpec, cell: str, wrong: Any) -> tuple[str | None, F
 
 def _read_number(column: ColumnSpec, cell: str, wrong: Any) -> tuple[float | None, Finding | None]:
     """A number; with a unit beside it or a comma in it, the probable number and an error."""
-    if NUMBER.fullmatch(cell):
+    if NUMBER.fullmatch(cell) and math.isfinite(float(cell)):
         return float(cell), None
     if re.fullmatch(r"[+-]?\d+(,\d+)+(\.\d+)?", cell):
         point = cell.replace(",", ".")

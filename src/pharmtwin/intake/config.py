@@ -155,6 +155,12 @@ def available_drugs() -> list[str]:
     return sorted(p.stem for p in (facts.RESOURCES / "drugs" / "twin").glob("*.yaml"))
 
 
+def library_drugs() -> list[str]:
+    """Names of all drugs of the library and of the twin's drugs."""
+    folder = facts.RESOURCES / "drugs"
+    return sorted({p.stem for p in folder.glob("*.yaml")} | set(available_drugs()))
+
+
 def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Places | None = None) -> list[Finding]:
     """All findings on keys and values, and on the drug file and the published table that they name."""
     places = places or {}

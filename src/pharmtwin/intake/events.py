@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from pharmtwin.findings import Finding
 from pharmtwin.intake.columns import Record, sheet_spec
 from pharmtwin.intake.sheet import Sheet, is_missing
 
 WHY_DOSE = "without it no concentration can be predicted"
+# The place to open when the fit of the workflow takes censored values: rows with blq 1, a value below lloq_ng_ml or a
+# text such as <0.5 are refused in check_events (_observation, _blq); a data set alone takes blq and its limit already.
 WHY_BLQ = "a value below the limit is no measurement, and this version has no likelihood for censored values"
-FIX_BLQ = "leave the row out and say so in your study record; censored values are planned for milestone M3"
+FIX_BLQ = "leave the row out (column exclude: the row is flagged and kept)"
 
 
 def check_events(
@@ -22,17 +24,34 @@ def check_events(
     ``cells`` are the findings on single cells, ``twins`` the ids of the twins sheet (None: that sheet
     could not be read, so ids are not compared), ``drug`` the name of the configured drug.
     """
-    findings = [f for f in cells if not _is_blq_text(f)]
-    findings += [_blq(sheet.path, f.row, f.value) for f in cells if _is_blq_text(f)]
+    findings = [f for f in cells if not is_blq_text(f)]
+    findings += [_blq(sheet.path, f.row, f.value) for f in cells if is_blq_text(f)]
     for record in records:
         findings += _drug(sheet.path, record, drug)
-        if record.values.get("evid") == 1:
-            findings += _dose(sheet.path, record)
+        if record.values.get("evid") in (1, 4):
+            findings += _dose(sheet.path, record) + _simulated_dose(sheet.path, record)
         elif record.values.get("evid") == 0:
             findings += _observation(sheet.path, record)
     findings += unknown_twins(sheet.path, records, twins, "events.unknown_twin")
     findings += _duplicates(sheet.path, records)
     return findings + _before_dose(sheet, records)
+
+
+def check_data(path: str, records: Sequence[Record], cells: Sequence[Finding]) -> list[Finding]:
+    """Findings on the rows of a data set alone: any NONMEM record may stand in it, and nothing is simulated here."""
+    findings = [f for f in cells if not is_blq_text(f)]
+    for f in (f for f in cells if is_blq_text(f)):
+        what, why = "a value below the limit of quantification, in words", "NM-TRAN reads numbers only"
+        fix = "write BLQ 1 and the limit into LLOQ, and leave DV empty"
+        findings.append(
+            Finding.create("events.blq_text", path, what, why, fix, row=f.row, column=f.column, value=f.value)
+        )
+    for record in records:
+        if record.values.get("evid") in (1, 4):
+            findings += _dose(path, record)
+        elif record.values.get("evid") == 0:
+            findings += _no_dose_here(path, record)
+    return findings + _duplicates(path, records)
 
 
 def _at(
@@ -42,7 +61,7 @@ def _at(
     return Finding.create(rule, path, what, why, fix, row=record.row, column=column, value=value, severity=severity)
 
 
-def _is_blq_text(finding: Finding) -> bool:
+def is_blq_text(finding: Finding) -> bool:
     """True for a concentration written as ``<0.5``, ``BLQ`` or the like."""
     value = finding.value.lower().replace(" ", "")
     return (
@@ -58,23 +77,47 @@ def _blq(path: str, row: int, value: str, limit: str = "") -> Finding:
 
 
 def _drug(path: str, record: Record, drug: str) -> list[Finding]:
-    if not drug or not record.text("drug") or record.text("drug") == drug:
+    written = record.text("drug")
+    if not drug or not written or written == drug:
         return []
     what = "is not the configured drug"
     why = "doses of another drug would be simulated with this drug's properties"
-    fix = f"write {drug}, or set drug in the config"
+    near = f"write {drug} if that is meant" if closest(written, [drug]) else f"write {drug}"
+    fix = f"{near}, or set drug in the config"
     return [_at(path, record, "drug", "events.drug_unknown", what, why, fix)]
 
 
 def _dose(path: str, record: Record) -> list[Finding]:
+    """A dose has an amount and, if it is repeated, an interval, and no concentration."""
     findings = []
-    dose, time, ii, addl = (record.number(c) for c in ("dose_mg", "time_h", "ii_h", "addl"))
-    low, high = sheet_spec("events").limits["dose_mg"]
-    if record.is_empty("dose_mg") or (dose is not None and dose <= 0):
+    dose, ii, addl, ss, rate = (record.number(c) for c in ("dose_mg", "ii_h", "addl", "ss", "rate_mg_h"))
+    constant = bool(ss and not ii and rate and rate > 0)  # a steady-state infusion has a rate and no amount
+    if not constant and (record.is_empty("dose_mg") or (dose is not None and dose <= 0)):
         what = "a dose row without an amount" if dose is None else "a dose must be greater than 0"
         fix = "write the amount in mg, or evid 0 if the row is an observation"
         findings.append(_at(path, record, "dose_mg", "events.dose_missing", what, WHY_DOSE, fix))
-    elif dose is not None and not low <= dose <= high:
+    if addl and (ii is None or ii <= 0) and "ii_h" not in _unreadable(record):
+        what, why = "repeated doses (addl) without an interval", "the further doses have no time"
+        column = "ii_h" if "ii_h" in record.raw else "addl"
+        fix = "write the interval in hours into ii_h, or clear addl"
+        findings.append(_at(path, record, column, "events.addl_without_ii", what, why, fix))
+    if ii and not addl and not ss and "addl" not in _unreadable(record):
+        what, why = "an interval without further doses (addl)", "the interval has no effect: one dose is given"
+        fix = "write the number of further doses into addl, or clear ii_h"
+        findings.append(_at(path, record, "ii_h", "events.ii_without_addl", what, why, fix, "warning"))
+    if record.number("dv_ng_ml"):
+        what, why = "a dose row with a concentration", "a row is either a dose or an observation"
+        fix = "put the observation into a row of its own with evid 0"
+        findings.append(_at(path, record, "dv_ng_ml", "events.dose_and_observation", what, why, fix))
+    return findings
+
+
+def _simulated_dose(path: str, record: Record) -> list[Finding]:
+    """What the simulation needs of a dose besides: a time from 0 on, a route, an amount in mg."""
+    findings = []
+    dose, time = record.number("dose_mg"), record.number("time_h")
+    low, high = sheet_spec("events").limits["dose_mg"]
+    if dose is not None and dose > 0 and not low <= dose <= high:
         what = f"a dose outside of {low:g} to {high:g} mg"
         fix = "check the unit: µg are divided by 1000, g are multiplied by 1000"
         why = "the amount may stand in µg or g"
@@ -88,19 +131,6 @@ def _dose(path: str, record: Record) -> list[Finding]:
         what, why = "a dose before time zero", "the simulation starts at time zero with an empty body"
         fix = "shift all times of this twin so that its first dose is at 0"
         findings.append(_at(path, record, "time_h", "events.time_negative", what, why, fix))
-    if addl and (ii is None or ii <= 0) and "ii_h" not in _unreadable(record):
-        what, why = "repeated doses (addl) without an interval", "the further doses have no time"
-        column = "ii_h" if "ii_h" in record.raw else "addl"
-        fix = "write the interval in hours into ii_h, or clear addl"
-        findings.append(_at(path, record, column, "events.addl_without_ii", what, why, fix))
-    if ii and not addl and "addl" not in _unreadable(record):
-        what, why = "an interval without further doses (addl)", "the interval has no effect: one dose is given"
-        fix = "write the number of further doses into addl, or clear ii_h"
-        findings.append(_at(path, record, "ii_h", "events.ii_without_addl", what, why, fix, "warning"))
-    if record.number("dv_ng_ml"):
-        what, why = "a dose row with a concentration", "a row is either a dose or an observation"
-        fix = "put the observation into a row of its own with evid 0"
-        findings.append(_at(path, record, "dv_ng_ml", "events.dose_and_observation", what, why, fix))
     return findings
 
 
@@ -123,12 +153,30 @@ def _observation(path: str, record: Record) -> list[Finding]:
         what, why = "an observation row without its use", "a value cannot both teach and judge"
         fix = "write fit (the twin learns from it) or test (kept aside to judge the prediction)"
         findings.append(_at(path, record, "use", "events.use_missing", what, why, fix))
+    return findings + _no_dose_here(path, record)
+
+
+def _no_dose_here(path: str, record: Record) -> list[Finding]:
+    findings = []
     for column in ("dose_mg", "addl"):
         if record.number(column):
             what, why = "an observation row with a dose", "a row is either a dose or an observation"
             fix = "put the dose into a row of its own with evid 1"
             findings.append(_at(path, record, column, "events.dose_and_observation", what, why, fix))
     return findings
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """The known name that another one means, or ""; names that differ in case, marks and zeros only come first."""
+    from difflib import get_close_matches
+
+    same = [k for k in known if bare(k) == bare(name)]
+    return (same or get_close_matches(name, known, n=1) or [""])[0]
+
+
+def bare(name: str) -> str:
+    """An id without case, blanks, punctuation and leading zeros: ids that differ in nothing else are near misses."""
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\s_.-]", "", name.lower()))
 
 
 def unknown_twins(path: str, records: Sequence[Record], twins: set[str] | None, rule: str) -> list[Finding]:
@@ -140,7 +188,7 @@ def unknown_twins(path: str, records: Sequence[Record], twins: set[str] | None, 
             rows.setdefault(twin, []).append(record)
     findings = []
     for twin, its in rows.items():
-        near = get_close_matches(twin, sorted(twins or ()), n=1)
+        near = [n for n in (closest(twin, sorted(twins or ())),) if n]
         also = f" (and {len(its) - 1} more rows of it)" if len(its) > 1 else ""
         what = f"the twins sheet has no such twin{also}"
         fix = f"write {near[0]} if that is meant, " if near else ""
@@ -150,13 +198,17 @@ def unknown_twins(path: str, records: Sequence[Record], twins: set[str] | None, 
 
 
 def _duplicates(path: str, records: Sequence[Record]) -> list[Finding]:
-    seen: dict[tuple[str, float, int], int] = {}
+    seen: dict[tuple[object, ...], int] = {}
+    resets: dict[str, int] = {}
     findings = []
     for record in records:
+        if record.values.get("evid") in (3, 4):  # a reset may start a new clock
+            resets[record.text("twin_id")] = resets.get(record.text("twin_id"), 0) + 1
         twin, time, evid = record.text("twin_id"), record.number("time_h"), record.values.get("evid")
         if not twin or time is None or evid is None:
             continue
-        first = seen.setdefault((twin, time, evid), record.row)
+        what_of = tuple(record.text(c) for c in ("drug", "cmt", "dvid"))
+        first = seen.setdefault((twin, resets.get(twin, 0), time, evid, *what_of), record.row)
         if first != record.row:
             what = f"row {first} has the same twin, time and evid"
             why = "the dose would be given twice" if evid else "the sample would count twice"
@@ -177,9 +229,9 @@ def _before_dose(sheet: Sheet, records: Sequence[Record]) -> list[Finding]:
     unsure = set()
     for record in records:
         twin, time, evid = record.text("twin_id"), record.number("time_h"), record.values.get("evid")
-        if evid is None or (evid == 1 and time is None):
+        if evid is None or (evid in (1, 4) and time is None):
             unsure.add(twin)
-        elif evid == 1 and time is not None:
+        elif evid in (1, 4) and time is not None:
             first[twin] = min(time, first.get(twin, time))
     findings = []
     for record in records:

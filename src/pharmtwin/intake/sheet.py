@@ -1,9 +1,9 @@
-"""Reading of the user's sheets: tab-separated text, as tolerant as can be without guessing.
+"""Reading of the user's sheets: text, a spreadsheet or a SAS transport file, as tolerant as can be without guessing.
 
 A byte order mark, CRLF line ends, blank lines and comment lines (``#``) above the header do no harm. A comma- or
 semicolon-separated file, or one that is not UTF-8, is still read as far as possible, so that its other problems are
-found in the same run; each such deviation is a finding. Standard library only: the Snakefile reads its sheets through
-:func:`read_rows`.
+found in the same run; each such deviation is a finding. Every reader is a function of bytes or text. Standard library
+only, but for spreadsheets and SAS files: the Snakefile reads its sheets too.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import csv
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import MISSING
 from pharmtwin.untrusted import read_bytes
 
+#: headings that tell a NM-TRAN data set, whose columns may be separated by blanks
+NMTRAN = {"ID", "TIME"}
 WHY_FORM = "a sheet must be read the same way everywhere"
 SAVE_AS = "save it as tab-separated text (TSV) in UTF-8"
 
@@ -32,12 +35,22 @@ class Sheet:
     header : line number of the header (1 unless blank lines or comments stand before it).
     columns : column names in file order.
     rows : (line number, {column: cell without surrounding blanks}) of every row that is not blank.
+    kind : text, xlsx or xport.
+    dates : (line number, column) of cells that the file itself holds as dates (spreadsheets).
+    origin : our column -> heading in the file, where they differ (``intake.door``).
+    written : (line number, our column) -> cell as written, where it was converted.
+    undeclared : our columns whose unit the file does not tell; their numbers stand as written.
     """
 
     path: str
     header: int
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    kind: str = "text"
+    dates: frozenset[tuple[int, str]] = frozenset()
+    origin: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    undeclared: frozenset[str] = frozenset()
 
 
 def is_missing(cell: str) -> bool:
@@ -48,8 +61,8 @@ def is_missing(cell: str) -> bool:
 def _decode(raw: bytes, path: str) -> tuple[str | None, list[Finding]]:
     """Text of the file; None if it is no text at all."""
     encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    if raw.startswith(b"PK\x03\x04") or (b"\0" in raw and encoding != "utf-16"):
-        what = "is not a text file (a spreadsheet workbook or another binary file)"
+    if b"\0" in raw and encoding != "utf-16":
+        what = "is neither a text file nor a spreadsheet (xlsx) nor a SAS transport file (xpt)"
         return None, [Finding.create("sheet.not_text", path, what, WHY_FORM, SAVE_AS)]
     try:
         text = raw.decode(encoding).replace("\0", "")
@@ -72,6 +85,8 @@ def _delimiter(header: str, path: str, row: int) -> tuple[str, list[Finding]]:
             what = f"columns are separated by {name}, not by tabs (read as such)"
             why = "a comma or semicolon inside a cell would shift all cells to its right"
             return delimiter, [Finding.create("sheet.delimiter", path, what, why, SAVE_AS, row=row, severity="warning")]
+    if {name.upper() for name in header.replace("#", " ").split()} >= NMTRAN:
+        return " ", []
     if len(header.split()) > 1:
         what = "columns are separated by blanks, not by tabs"
         why = "empty cells cannot be told from gaps, so the rows of this file were not checked"
@@ -80,8 +95,19 @@ def _delimiter(header: str, path: str, row: int) -> tuple[str, list[Finding]]:
 
 
 def _is_comment(line: str) -> bool:
-    """A line that begins with #; with a separator of cells in it, it is a header whose first name begins so."""
-    return line.startswith("#") and "\t" not in line
+    """A line that begins with #; with tabs in it, or NM-TRAN's items, it is a header whose first name begins so."""
+    names = {name.upper() for name in re.split(r"[\s,#]+", line)}
+    return line.startswith("#") and "\t" not in line and not names >= NMTRAN
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Cells of one line; of what the csv module refuses (a field of over 128 kB), the plain split."""
+    if delimiter == " ":  # NM-TRAN: # before a row, with or without a blank, comments it out
+        return ("#" + line[1:].lstrip() if line.startswith("#") else line).split()
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error:
+        return line.split(delimiter)
 
 
 def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
@@ -120,7 +146,9 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
     findings += delimiter_findings
     if any(f.severity == "error" for f in delimiter_findings):
         return None, findings
-    columns = [cell.strip() for cell in next(csv.reader([header], delimiter=delimiter))]
+    columns = [cell.strip() for cell in _cells(header, delimiter)]
+    if {c.lstrip("#").strip().upper() for c in columns} >= NMTRAN:  # the header may begin with # there: #ID, or # ID
+        columns = [c.lstrip("#").strip() for c in columns]
     while columns and not columns[-1]:
         columns.pop()
     for name in dict.fromkeys(c for c in columns if columns.count(c) > 1):
@@ -137,7 +165,7 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
         )
     rows = []
     for number, line in filled[1:]:
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+        cells = [cell.strip() for cell in _cells(line, delimiter)]
         if any(cells[len(columns) :]):
             findings.append(
                 Finding.create(
@@ -156,7 +184,7 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
 
 def read_sheet(path: str, base: Path = Path(".")) -> tuple[Sheet | None, list[Finding]]:
     """Read a sheet (``path`` relative to ``base``); None if it cannot be read at all, with the reason as a finding."""
-    file = base / path
+    file = base / workbook_and_sheet(path)[0]
     if not os.path.isfile(file):
         what = "is a folder, not a file" if os.path.isdir(file) else "does not exist"
         why = "the study is read from this sheet"
@@ -169,6 +197,25 @@ def read_sheet(path: str, base: Path = Path(".")) -> tuple[Sheet | None, list[Fi
         return None, [
             Finding.create("sheet.file_missing", path, what, "the study needs it", "allow reading of the file")
         ]
+    return parse_bytes(raw, path)
+
+
+def workbook_and_sheet(path: str) -> tuple[str, str]:
+    """File and name of the sheet of a path like ``study.xlsx#events``; other paths have no sheet."""
+    file, mark, name = path.rpartition("#")
+    return (file, name) if mark and file.lower().endswith((".xlsx", ".xlsm")) else (path, "")
+
+
+def parse_bytes(raw: bytes, path: str) -> tuple[Sheet | None, list[Finding]]:
+    """A sheet from the bytes of a file, by what they are: a spreadsheet, a SAS transport file, or text."""
+    if raw.startswith(b"PK\x03\x04"):
+        from pharmtwin.intake.xlsx import parse_xlsx  # heavy
+
+        return parse_xlsx(raw, path)
+    if raw.startswith(b"HEADER RECORD*******"):
+        from pharmtwin.intake.xport import parse_xport  # heavy
+
+        return parse_xport(raw, path)
     text, findings = _decode(raw, path)
     if text is None:
         return None, findings

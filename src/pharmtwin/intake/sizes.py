@@ -119,7 +119,8 @@ def _grams(path: str, spec: SheetSpec, rows: Rows, plain: Scores) -> Iterator[Ex
 def _pounds(path: str, spec: SheetSpec, rows: Rows, plain: Scores) -> Iterator[Explained]:
     """Heavy in kg and ordinary in lb: a warning; an error where hardly anybody is that heavy."""
     limits = spec.limits
-    bmi = rows.weight / (rows.height / 100.0) ** 2
+    with np.errstate(over="ignore", divide="ignore"):  # heights that nobody has are findings of their own
+        bmi = rows.weight / (rows.height / 100.0) ** 2
     heavy = plain.heavy()
     child = rows.age < limits["adult_from"]
     sized = child | ~(rows.height < limits["adult_height"][0])  # shorter adults are unlike the survey's

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Any
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import vcf_paths
 from pharmtwin.intake.columns import Record, check_cells, check_columns, sheet_spec
-from pharmtwin.intake.config import Places, available_drugs, check_config, drug_name, named_files, setting
-from pharmtwin.intake.events import check_events
+from pharmtwin.intake.config import (
+    Places,
+    available_drugs,
+    check_config,
+    drug_name,
+    library_drugs,
+    named_files,
+    setting,
+)
+from pharmtwin.intake.events import check_events, is_blq_text
+from pharmtwin.intake.opening import Excluded, as_written, open_sheet, reading_of
 from pharmtwin.intake.pseudonyms import PseudonymError, Pseudonyms, privacy_findings, pseudonyms_of
 from pharmtwin.intake.regimens import check_doses_by_weight, check_scenarios, check_structure_calls
-from pharmtwin.intake.sheet import Sheet, read_sheet
+from pharmtwin.intake.rules import Given, Table, run_rules
+from pharmtwin.intake.sheet import Sheet
 from pharmtwin.intake.twins import check_twins
 
 if TYPE_CHECKING:
@@ -33,7 +43,7 @@ class Study:
     (empty: NaN), whole numbers ``Int64`` (empty: NA). ``twins.vcf`` is the path from the working
     directory (several joined by ``;``), an empty ``twins.ancestry`` is ``ALL``; a twin without a VCF has the
     ``sample`` no_vcf:<twin_id>. An unreadable cell is empty: use a
-    study only if its findings have no errors.
+    study only if its findings have no errors. Rows in ``excluded`` are in none of the tables.
     """
 
     name: str
@@ -44,6 +54,7 @@ class Study:
     scenarios: pd.DataFrame
     structure_calls: pd.DataFrame
     vcfs: tuple[str, ...]
+    excluded: tuple[Excluded, ...] = ()
 
 
 @dataclass
@@ -52,26 +63,37 @@ class Tables:
 
     sheets: dict[str, Sheet | None] = field(default_factory=dict)
     records: dict[str, list[Record]] = field(default_factory=dict)
+    excluded: list[Excluded] = field(default_factory=list)
+
+    @property
+    def by_path(self) -> dict[str, Sheet]:
+        """The sheets that could be read, by path."""
+        return {s.path: s for s in self.sheets.values() if s is not None}
 
 
 def read_tables(
     config: Mapping[str, Any], base: Path = Path("."), places: Places | None = None
 ) -> tuple[Tables, list[Finding]]:
-    """Read and check configuration and sheets (not the VCFs); every finding of all of them."""
+    """Read and check configuration and sheets (not the VCFs); every finding of all of them, in our columns' names."""
     findings = check_config(config, base, places)
     tables = Tables()
     cells: dict[str, list[Finding]] = {}
+    reading = reading_of(config, base)
     for table in TABLES:
         path = setting(config, f"paths.{table}", "")
         if not path:
             continue
-        sheet, sheet_findings = read_sheet(path, base)
-        tables.sheets[table] = sheet
-        findings += sheet_findings
+        opened = open_sheet(path, table, reading, base)
+        tables.sheets[table] = sheet = opened.sheet
+        tables.excluded += opened.excluded
+        findings += opened.findings
         if sheet is None:
             continue
         findings += check_columns(sheet, sheet_spec(table))
         tables.records[table], cells[table] = check_cells(sheet, sheet_spec(table))
+        cells[table] = not_said_at_the_door(cells[table], opened.findings, sheet)
+        if table == "events" and "exclude_bad_rows" in reading.repairs:
+            _exclude_bad_rows(tables, cells)
         if not sheet.rows and table not in OPTIONAL:
             fix = "add a row, or name the right file in the config"
             findings.append(
@@ -92,6 +114,30 @@ def _privacy(config: Mapping[str, Any], base: Path, tables: Tables, places: Plac
     files += [vcf for record in tables.records.get("twins", []) for vcf in twin_vcfs(config, record)]
     file, row = places.get("privacy.pseudonyms", ("config", 0))
     return privacy_findings(config, base, ids_of(config, tables), files, file, row)
+
+
+def not_said_at_the_door(cells: Sequence[Finding], door: Sequence[Finding], sheet: Sheet) -> list[Finding]:
+    """Findings on cells without those on a cell that the door refused: it said why."""
+    refused = {(f.row, f.column) for f in door if f.severity == "error" and f.row != sheet.header}
+    times = sheet.origin.get("time_h", "time_h")
+    refused |= {(f.row, times) for f in door if f.rule.startswith("time.") and f.severity == "error"}
+    return [f for f in cells if (f.row, sheet.origin.get(f.column, f.column)) not in refused]
+
+
+def _exclude_bad_rows(tables: Tables, cells: dict[str, list[Finding]]) -> None:
+    """Rows of the events sheet with an unreadable cell are flagged, kept and not used (a repair that was asked for)."""
+    sheet = tables.sheets["events"]
+    bad = {f.row: f for f in cells["events"] if f.severity == "error" and not is_blq_text(f)}
+    for r in tables.records["events"]:
+        if r.row in bad and sheet is not None:
+            tables.excluded.append(Excluded(sheet.path, r.row, bad[r.row].what, r.raw))
+    tables.records["events"] = [r for r in tables.records["events"] if r.row not in bad]
+    notes = [
+        replace(f, rule="repair.exclude_bad_rows", severity="note", what=f"the row is not used: {f.what}",
+                fix="correct the cell; the row is kept in excluded.tsv")
+        for f in bad.values()
+    ]  # fmt: skip
+    cells["events"] = [f for f in cells["events"] if f.row not in bad] + notes
 
 
 def _rules(
@@ -118,7 +164,18 @@ def _rules(
         genes = [g for g in setting(config, "genome.genes", []) if isinstance(g, str)]
         sheet = sheets["structure_calls"]
         findings += check_structure_calls(sheet, records["structure_calls"], cells["structure_calls"], twins, genes)
+    findings = run_rules(given_of(tables, drug), findings)
     return findings + _config_against_sheets(config, base, tables, places)
+
+
+def given_of(tables: Tables, drug: str) -> Given:
+    """What the registered rules look at."""
+    there = {
+        name: Table(s.path, s.header, tables.records[name], frozenset(s.columns), s.undeclared, s.origin)
+        for name, s in tables.sheets.items()
+        if s is not None
+    }
+    return Given(there, drug, drugs=library_drugs())
 
 
 def _config_against_sheets(config: Mapping[str, Any], base: Path, tables: Tables, places: Places) -> list[Finding]:
@@ -248,6 +305,7 @@ def build_study(config: Mapping[str, Any], tables: Tables, base: Path = Path("."
         data_kind=setting(config, "data_kind", ""),
         config=dict(config),
         vcfs=tuple(dict.fromkeys(p for v in vcfs for p in v)),
+        excluded=tuple(tables.excluded),
         **frames,
     )
 
@@ -261,4 +319,4 @@ def load_study(
     directory that the configuration's paths start from.
     """
     tables, findings = read_tables(config, base, places)
-    return build_study(config, tables, base), findings
+    return build_study(config, tables, base), as_written(findings, tables.by_path)

@@ -8,6 +8,7 @@ note, and the value is used as written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
@@ -64,7 +65,9 @@ def check_twins(sheet: Sheet, records: Sequence[Record], cells: Sequence[Finding
 
 
 def _bmi(weight_kg: float, height_cm: float) -> float:
-    return weight_kg / (height_cm / 100) ** 2
+    metres = height_cm / 100
+    square = metres * metres  # 0 for a height of 1e-300, inf for one of 1e300: no exception
+    return weight_kg / square if square > 0 else math.inf
 
 
 def _within(value: float, limits: Sequence[float]) -> bool:

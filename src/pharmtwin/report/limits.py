@@ -15,7 +15,14 @@ from pharmtwin.report.words import count, plural, without_folders
 BADGES = {"error": "bad", "warning": "warn", "note": "note"}
 SEVERITIES = ("error", "warning", "note")
 MAX_FINDINGS = 100
+#: rules of notes that tell what was repaired or left out
+CHANGED = ("repair.", "sheet.row_excluded")
 MEASURED_BLOOD = ("albumin_g_l", "agp_g_l", "haematocrit")
+
+
+def _text(value: object) -> str:
+    """A cell of the findings as text; empty where there is none."""
+    return "" if value is None or value != value else str(value)
 
 
 def findings_section(inputs: ReportInputs) -> Section:
@@ -46,7 +53,22 @@ def findings_section(inputs: ReportInputs) -> Section:
         ]
         for r in records(table.fillna({"column": "", "value": ""}))
     ]
+    changed = [
+        [without_folders(r.file) + (f":{r.row}" if r.row else ""), _text(r.column), _text(r.value), r.what, r.rule]
+        for r in records(table[table["rule"].str.startswith(CHANGED)])
+    ]
+    repaired = (
+        Table.create(
+            "Repairs, and rows that are not used",
+            ["Where", "Column", "As written", "What", "Rule"],
+            changed,
+            text=range(5),
+            limit=MAX_FINDINGS,
+            file="findings.tsv",
+        ),
+    )
     blocks = (
+        *(repaired if changed else ()),
         Table.create("Findings by rule", ["Severity", "Rule", "n", "Example"], rules, text=(0, 1, 3)),
         Table.create(
             "Single findings",

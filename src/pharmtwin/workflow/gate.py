@@ -14,13 +14,18 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pharmtwin.files import write_text
 from pharmtwin.findings import Finding
 from pharmtwin.intake.config import named_files, setting
+from pharmtwin.intake.sheet import workbook_and_sheet
 from pharmtwin.workflow.code import code_digest
+
+if TYPE_CHECKING:
+    from pharmtwin.intake.opening import Excluded
 
 
 def _stamp(config: Mapping[str, Any], base: Path) -> str:
@@ -28,7 +33,7 @@ def _stamp(config: Mapping[str, Any], base: Path) -> str:
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     digest.update(code_digest("pharmtwin.intake.check").encode())
     for name in sorted(f for files in named_files(config).values() for f in files):
-        path = base / name
+        path = base / workbook_and_sheet(name)[0]
         if os.path.isfile(path):
             digest.update(path.read_bytes())
     folder = base / str(setting(config, "paths.vcf_dir", ""))
@@ -61,10 +66,22 @@ def _without_ids(findings: list[Finding], config: Mapping[str, Any], base: Path)
     return findings if names is None else masked_findings(findings, names, ids_of(config, read_tables(config, base)[0]))
 
 
+def _rows_without_ids(excluded: list[Excluded], config: Mapping[str, Any], base: Path) -> list[Excluded]:
+    """Rows that are not used, as they may be kept: with pseudonyms, and without the sample, where ids are hidden."""
+    from pharmtwin.intake.pseudonyms import pseudonyms_of, renamed
+
+    names = pseudonyms_of(config, base)
+    if names is None:
+        return excluded
+    hidden = renamed([{c: t for c, t in e.cells.items() if c != "sample"} for e in excluded], names)
+    return [replace(e, cells=cells) for e, cells in zip(excluded, hidden, strict=True)]
+
+
 def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool, base: Path = Path(".")) -> None:
     """Check; print all findings at once and leave with exit code 1 if one is an error.
 
-    Passed (and not a dry run): ``results/<study>/intake/findings.tsv`` holds warnings and notes.
+    Passed (and not a dry run): ``results/<study>/intake/findings.tsv`` (and .json) holds warnings and notes, and
+    ``excluded.tsv`` the rows that are not used.
     """
     study = str(setting(config, "study", "study"))
     passed = base / "results" / study / "logs" / "checked.json"
@@ -80,13 +97,14 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     ):
         return
     from pharmtwin.findings import has_errors, write_findings
-    from pharmtwin.intake.check import check_study, format_findings
+    from pharmtwin.intake.check import check_all, format_findings
     from pharmtwin.intake.config import load_config
+    from pharmtwin.intake.output import as_json, excluded_tsv
 
     _, places, _ = load_config([f for f in configfiles if Path(f).name != "config.yaml"], base)
-    findings = check_study(config, base, vcf=not dry_run, places=places)
+    findings, excluded = check_all(config, base, vcf=not dry_run, places=places)
     if dry_run and has_errors(findings):  # say what the VCFs hold as well: all at once
-        findings = check_study(config, base, places=places)
+        findings, excluded = check_all(config, base, places=places)
     findings = _without_ids(findings, config, base)
     if has_errors(findings):
         print(format_findings(findings), file=sys.stderr)
@@ -100,4 +118,6 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     if draft.read_bytes() != before:
         draft.replace(target)
     draft.unlink(missing_ok=True)
+    write_text(target.with_suffix(".json"), as_json(findings))
+    write_text(target.with_name("excluded.tsv"), excluded_tsv(_rows_without_ids(excluded, config, base)))
     write_text(passed, json.dumps({"stamp": stamp}) + "\n")

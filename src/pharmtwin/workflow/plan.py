@@ -1,7 +1,7 @@
 """The plan of a run: which twins fall into which bucket, what each job depends on, as digests.
 
 No health data leaves this module: rules carry the digest of their rows, never the rows. Only the
-standard library and ``intake``'s plain-CSV reader are used, since every job parses the Snakefile.
+standard library and ``intake``'s readers are used, since every job parses the Snakefile.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from pharmtwin.intake.buckets import bucket_name, bucket_of, rows_digest, vcf_key, vcf_paths
 from pharmtwin.intake.config import setting
+from pharmtwin.intake.opening import canonical_rows
 from pharmtwin.intake.pseudonyms import pseudonyms_of, renamed
-from pharmtwin.intake.sheet import read_rows
 
 Rows = list[dict[str, str]]
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -80,8 +80,7 @@ def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
     tables: dict[str, Rows] = {}
     names = pseudonyms_of(config, base)
     for table in ("twins", "events", "structure_calls"):
-        path = str(setting(config, f"paths.{table}", ""))
-        tables[table] = renamed(read_rows(base / path), names) if path else []
+        tables[table] = renamed(canonical_rows(config, table, base), names)
     twins: dict[str, Rows] = {}
     home: dict[str, str] = {}
     for row in tables["twins"]:
