@@ -43,6 +43,16 @@ wildcard_constraints:
     model=r"[a-z_]+",
 
 
+def grows(mb):
+    """Memory of a job (MB): twice as much at every attempt."""
+    return lambda wildcards, attempt: mb * 2 ** (attempt - 1)
+
+
+def library_file(drug):
+    """Drug file of the library by its name, or the user's own .yaml."""
+    return drug if drug.endswith((".yaml", ".yml")) else f"resources/drugs/{drug}.yaml"
+
+
 def rows_digest_of_twins():
     """Digest of all rows of the twins sheet (the report shows covariates)."""
     from pharmtwin.intake.buckets import rows_digest
