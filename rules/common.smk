@@ -1,5 +1,6 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
+from pathlib import Path
 
 from pharmtwin.workflow.calls import note_call
 from pharmtwin.workflow.gate import gate

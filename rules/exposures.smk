@@ -40,9 +40,7 @@ if REGIMENS:
                 "pbpk.crosscheck_rtol",
             ),
             code=script_digest("exposures"),
-            facts=facts_digest(
-                "genes", "physiology", "qualification/plan.yaml"
-            ),
+            facts=facts_digest("genes", "physiology", "qualification/plan.yaml"),
         script:
             "../scripts/exposures.py"
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from pharmtwin.exposures.stage import summary_of
-from pharmtwin.files import write_text
 from pharmtwin.facts import sha256_file
+from pharmtwin.files import write_text
 from pharmtwin.tables import read_tables, write_table
 from pharmtwin.workflow.job import start
 from pharmtwin.workflow.plan import all_ancestry

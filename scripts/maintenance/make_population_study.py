@@ -27,7 +27,7 @@ REGIMENS = """
     - {drug: paroxetine, dose_mg: 20, interval_h: 24, n_doses: 7, formulation: ""}
     - {drug: omeprazole_S, dose_mg: 20, interval_h: 24, n_doses: 7, formulation: ""}
     - {drug: rosuvastatin, dose_mg: 20, interval_h: 24, n_doses: 7, formulation: ""}"""
-CONFIG = """# {n} synthetic people with genomes of the panel's haplotypes; made by scripts/maintenance/make_population_study.py
+CONFIG = """# {n} synthetic people, genomes of the panel's haplotypes, by scripts/maintenance/make_population_study.py
 #   snakemake exposures --configfile {folder}/config.yaml --cores 2
 study: {name}
 data_kind: synthetic

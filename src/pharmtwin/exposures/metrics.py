@@ -18,7 +18,7 @@ def exposures(times: Floats, concentration: Floats, area: Floats) -> Floats:
     ----------
     times : (n_t,) h, the last interval. concentration, area : (n, n_t), mg/L and mg h/L.
     """
-    failed = np.isnan(concentration).any(axis=1)
+    failed = np.asarray(np.isnan(concentration).any(axis=1))
     top = np.where(failed, 0, np.argmax(np.where(failed[:, None], 0.0, concentration), axis=1))
     rows = np.arange(len(concentration))
     found = {

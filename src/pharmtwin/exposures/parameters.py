@@ -99,7 +99,9 @@ def draws_of(
     molecules = {i.acts_on: own(i.name, i.law.sd) for i in molecule_inputs([drug], spread, tuple(activity))}
     for molecule in molecules:
         if molecule in activity:
-            molecules[molecule] = molecules[molecule] * genotype_factors(activity[molecule], people, molecule, n, master)
+            molecules[molecule] = molecules[molecule] * genotype_factors(
+                activity[molecule], people, molecule, n, master
+            )
     liver = next(i for i in organ_inputs(spread) if i.acts_on == LIVER)
     organs = {LIVER: own(liver.name, liver.law.sd), GFR: own("gfr", people.gfr_sd)}
     typical = {q: float(np.median(v)) for q, v in people.body.items()}

@@ -51,7 +51,11 @@ def regimens_of(config: Mapping[str, Any]) -> list[Regimen]:
     """Those of ``exposures.regimens``; raises ValueError for two that are the same."""
     found = [
         Regimen(
-            str(r["drug"]), float(r["dose_mg"]), float(r["interval_h"]), int(r["n_doses"]), str(r.get("formulation", ""))
+            str(r["drug"]),
+            float(r["dose_mg"]),
+            float(r["interval_h"]),
+            int(r["n_doses"]),
+            str(r.get("formulation", "")),
         )
         for r in config["exposures"]["regimens"]
     ]

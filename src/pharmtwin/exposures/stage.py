@@ -58,7 +58,9 @@ def exposures_of(
                 checks.append(_second(system, subset(batch, chosen), own, [labels[i] for i in chosen], stage, config))
             values = solved.values.reshape(people.n, len(regimen.times()), -1)
             for c, part in enumerate(system.parts):
-                found[part.compound.name][:, k] = exposures(regimen.times(), values[:, :, 2 * c], values[:, :, 2 * c + 1])
+                found[part.compound.name][:, k] = exposures(
+                    regimen.times(), values[:, :, 2 * c], values[:, :, 2 * c + 1]
+                )
         log.info("%s: %d twins, %d draws each", regimen.name, people.n, n)
         tables += [_table(people, regimen, name, samples, activity) for name, samples in found.items()]
         checks += _without(found, people, regimen, stage, checks)

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from pharmtwin.files import write_text
+from pharmtwin.workflow.attempts import keep
 
 #: ends the name of a job's note, which lies beside its log; the RO-Crate of the run is made from these
 NOTE = ".job.json"
 
 
 def start(job: Any) -> logging.Logger:
-    """Log to the rule's log file (attempts append to a kept log) and return the logger."""
+    """Log to the rule's log file and to the kept log of its attempts, and return the logger."""
     path = Path(str(job.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=path, filemode="a", level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True
     )
     logging.captureWarnings(True)
+    keep(path)
     log = logging.getLogger(f"pharmtwin.{job.rule}")
     note(job, path.with_suffix(NOTE))
     log.info("start %s", dict(job.wildcards.items()) if job.wildcards else "")
