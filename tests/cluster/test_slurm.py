@@ -30,6 +30,12 @@ def project(folder: Path) -> Project:
     return lay_out(folder) if STUDY == "small" else lay_out_demo(folder)
 
 
+def beside(own: Project, plugin: Path) -> dict[str, str]:
+    """Environment of a project with the plugin in it."""
+    environment = own.environment()
+    return {**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{plugin}"}
+
+
 def files_of(folder: Path) -> list[Path]:
     """Results without logs."""
     return [p for p in folder.rglob("*") if p.is_file() and "logs" not in p.relative_to(folder).parts]
@@ -41,15 +47,15 @@ def test_a_node_goes_down_and_all_results_arrive(tmp_path: Path, capsys: pytest.
         pytest.skip(reason)
     plugin = install(ROOT / ".cache/slurm-plugin")
     local, remote = project(tmp_path / "local"), project(tmp_path / "slurm")
-    began = time.monotonic()
-    local.snakemake()
-    alone = time.monotonic() - began
-    environment = remote.environment()
-    environment["PYTHONPATH"] = f"{environment['PYTHONPATH']}:{plugin}"
     command = [c for c in remote.command(*PROFILE) if c not in ("--cores", "2")]
     with Cluster(tmp_path / "cluster") as cluster, (tmp_path / "slurm.log").open("w") as said:
         began = time.monotonic()
-        running = subprocess.Popen(command, cwd=remote.folder, env=environment, stdout=said, stderr=said)
+        # with the plugin too: the bill of materials lists it, and it must be the same
+        subprocess.run(local.command(), cwd=local.folder, env=beside(local, plugin), check=True, capture_output=True)
+        alone, began = time.monotonic() - began, time.monotonic()
+        running = subprocess.Popen(
+            command, cwd=remote.folder, env=beside(remote, plugin), stdout=said, stderr=subprocess.STDOUT
+        )
         lost: set[str] = set()
         try:
             while running.poll() is None and time.monotonic() - began < LIMIT:

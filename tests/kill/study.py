@@ -13,7 +13,7 @@ from pathlib import Path
 from pharmtwin.exposures.regimens import Regimen
 from tests.workflow.conftest import REPOSITORY, Project, lay_out_demo
 
-TWINS, BUCKETS, VCFS = 60, 4, 30
+TWINS, BUCKETS, VCFS = 60, 3, 60
 REGIMEN = Regimen("omeprazole_S", 20.0, 24.0, 2)
 TARGET = "exposures"
 RESULTS = "results/kill"
