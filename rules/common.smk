@@ -1,8 +1,9 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
+import sys
 from pathlib import Path
 
-from pharmtwin.workflow.calls import note_call
+from pharmtwin.workflow.calls import is_dry_run, note_call
 from pharmtwin.workflow.gate import gate
 from pharmtwin.workflow.code import script_digest
 from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
@@ -10,15 +11,17 @@ from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+DRY_RUN = is_dry_run(sys.argv[1:])
+
 if workflow.is_main_process:
-    gate(config, [str(f) for f in workflow.configfiles], dry_run=workflow.dryrun)
+    gate(config, [str(f) for f in workflow.configfiles], dry_run=DRY_RUN)
 
 PLAN = make_plan(config)
 OUT = f"results/{config['study']}"
 LOG = f"{OUT}/logs"
 FINDINGS = f"{OUT}/intake/findings.tsv"
 
-if workflow.is_main_process and not workflow.dryrun:
+if workflow.is_main_process and not DRY_RUN:
     note_call(
         OUT,
         workflow.resource_settings.cores,
