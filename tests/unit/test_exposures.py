@@ -25,6 +25,7 @@ from pharmtwin.exposures.parameters import powers
 from pharmtwin.exposures.people import People, people_of
 from pharmtwin.exposures.regimens import Regimen, regimens_of, system_of
 from pharmtwin.facts import RESOURCES
+from pharmtwin.intake.config import check_config, load_config
 
 DRUGS = sorted(p.stem for p in (RESOURCES / "drugs").glob("*.yaml"))
 LOG = logging.getLogger("test")
@@ -197,3 +198,16 @@ def test_regimens_have_names_and_none_stands_twice() -> None:
     assert regimens_of(CONFIG)[0].name == "omeprazole_S_20mg_q24h_x2"
     with pytest.raises(ValueError, match="stands there twice"):
         regimens_of(twice)
+
+
+def test_a_regimen_of_an_unknown_drug_is_a_finding() -> None:
+    config, _, _ = load_config([])
+    assert config is not None
+    good, bad = ({"drug": d, "dose_mg": 20, "interval_h": 24, "n_doses": 7} for d in ("omeprazole_S", "omeprazol"))
+    config["exposures"]["regimens"] = [good, bad, {"drug": "midazolam", "dose_mg": -1, "interval_h": 24}]
+    found = [f for f in check_config(config) if f.column.startswith("exposures")]
+    assert sorted((f.rule, f.value) for f in found) == [
+        ("config.drug_unknown", "omeprazol"),
+        ("config.key_missing", ""),
+        ("config.out_of_range", "-1"),
+    ]
