@@ -28,7 +28,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WHEELS := --only-binary :all: --no-binary connection-pool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo qualification test lint reference property peers reads nonmem bench calibration browser lock update-genes audit fuzz fuzz-tools clean python-in-range
+.PHONY: help setup demo population slurm slurm-plugin kill-tests qualification test lint reference property peers reads nonmem bench calibration browser lock update-genes audit fuzz fuzz-tools clean python-in-range
 
 help:
 	@echo "make setup      Python environment in $(VENV) from requirements.lock (every file checked by its hash)"
@@ -40,6 +40,9 @@ help:
 	@echo "make property   2,000 random models through both engines"
 	@echo "make bench      measurements of speed and size"
 	@echo "make calibration  synthetic twins: coverage, agreement with NUTS, SBC (a day; CASES=... TWINS=1000 NUTS=50 SBC=200)"
+	@echo "make population N synthetic people, three drugs, one week: exposures with intervals; N=$(N) (docs/exposures.md)"
+	@echo "make slurm      the shipped study on a real SLURM of two nodes, one lost on the way; root, Debian; STUDY=small is shorter"
+	@echo "make kill-tests runs killed at random moments, full disk, read-only results, two runs at once"
 	@echo "make browser    every page of the demo report in headless Chromium: requests, figures, links, sizes, pictures"
 	@echo "make lock       resolve requirements.in anew, rebuild envs/"
 	@echo "make update-genes  gene tables from their open sources: fetched, or below SOURCE=folder (docs/gene-tables.md)"
@@ -47,6 +50,7 @@ help:
 	@echo "make fuzz       every parser of user files under a coverage-guided fuzzer (Linux); SECONDS=180 a parser, two at once"
 	@echo "make reads      adds WhatsHap, for read-backed phasing (paths.alignments)"
 	@echo "make nonmem     adds pharmpy, for NONMEM control streams (pharmtwin import-nonmem; docs/nonmem.md)"
+	@echo "make slurm-plugin  adds Snakemake's executor for SLURM (docs/cluster-admin.md)"
 	@echo "make clean      remove the environment, caches and the results of the demo (other results stay)"
 
 python-in-range:
@@ -121,6 +125,24 @@ SBC ?= 200
 calibration: setup
 	$(RUN) python scripts/maintenance/calibrate_twins.py --case $(CASES) --twins $(TWINS) --nuts $(NUTS) --sbc $(SBC) --out results/calibration
 
+# root only; STUDY=small is the short one of the workflow tests
+STUDY ?= demo
+slurm: setup
+	@command -v slurmctld >/dev/null && command -v munged >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "make slurm: needs root, and slurm-wlm and munge (Debian)" >&2; exit 1; }; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
+	$(RUN) PHARMTWIN_SLURM_STUDY=$(STUDY) python -m pytest tests/cluster -rs $(PYTEST_ARGS)
+
+kill-tests: setup
+	$(RUN) python -m pytest tests/kill -m kill $(PYTEST_ARGS)
+
+# a synthetic population: N people, three drugs, one week, all exposures with intervals (docs/exposures.md)
+N ?= 10000
+POPULATION := .cache/population_$(N)
+population: setup
+	@test -f $(POPULATION)/config.yaml || { mkdir -p $(POPULATION); $(RUN) python scripts/maintenance/make_population_study.py --n $(N) --out $(POPULATION); }
+	$(RUN) snakemake exposures --configfile $(POPULATION)/config.yaml --cores $(CORES)
+
 browser: setup
 	@test -f results/demo/report/index.html || { echo "make: no report yet; run 'make demo' first" >&2; exit 1; }
 	@command -v chromium >/dev/null || { echo "make: chromium is not on the path" >&2; exit 1; }
@@ -129,11 +151,11 @@ browser: setup
 # optional extras, each with its own lock on top of requirements.lock; csscompressor has no wheel
 EXTRA_WHEELS := --only-binary :all: --no-binary csscompressor
 
-peers reads nonmem fuzz-tools: setup
+peers reads nonmem fuzz-tools slurm-plugin: setup
 	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes $(EXTRA_WHEELS) -r requirements-$(@:fuzz-tools=fuzz).lock; \
+	  uv pip install --quiet --python $(VENV)/bin/python --require-hashes $(EXTRA_WHEELS) -r requirements-$(subst fuzz-tools,fuzz,$(@:-plugin=)).lock; \
 	else \
-	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(EXTRA_WHEELS) -r requirements-$(@:fuzz-tools=fuzz).lock; \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(EXTRA_WHEELS) -r requirements-$(subst fuzz-tools,fuzz,$(@:-plugin=)).lock; \
 	fi
 
 lock:
@@ -142,6 +164,7 @@ lock:
 	uv pip compile requirements-reads.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-reads.lock
 	uv pip compile requirements-nonmem.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-nonmem.lock
 	uv pip compile requirements-fuzz.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-fuzz.lock
+	uv pip compile requirements-slurm.in --universal --python-version 3.11 --generate-hashes --no-header -o requirements-slurm.lock
 	$(MAKE) setup
 	$(RUN) python scripts/maintenance/build_envs.py
 

@@ -1,8 +1,6 @@
 """PharmTwin: patient-specific digital twins, from VCF to a defended dose. See README.md."""
 
-import sys
-
-from pharmtwin.workflow.failed import exit_code, failed_solves
+from pharmtwin.workflow.failed import failed_solves
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -21,10 +19,12 @@ include: "rules/fit.smk"
 include: "rules/pbpk.smk"
 include: "rules/attributions.smk"
 include: "rules/explain.smk"
+include: "rules/exposures.smk"
 include: "rules/sensitivity.smk"
 include: "rules/qualification.smk"
 include: "rules/report.smk"
 include: "rules/dossier.smk"
+include: "rules/hooks.smk"
 
 
 # With nothing to do Snakemake calls no handler. A rule without output that acts is always to be done: so a study
@@ -50,9 +50,3 @@ else:
         input:
             f"{OUT}/manifest.json",
         localrule: True
-
-
-# A failed solve stops no job; the run says so at its end. Dry runs have no hooks, jobs are no run.
-onsuccess:
-    if workflow.is_main_process and exit_code(SOLVER_CHECKS):
-        sys.exit(1)

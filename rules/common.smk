@@ -1,9 +1,11 @@
 # Plan of the run, digests and small helpers. Jobs parse this file too: keep it cheap (standard library only).
 import os
+import sys
+from pathlib import Path
 
 from pharmtwin.intake.pseudonyms import in_config
 from pharmtwin.intake.sheet import workbook_and_sheet
-from pharmtwin.workflow.calls import note_call
+from pharmtwin.workflow.calls import is_dry_run, note_call
 from pharmtwin.workflow.gate import gate
 from pharmtwin.workflow.code import script_digest
 from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
@@ -11,8 +13,10 @@ from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+DRY_RUN = is_dry_run(sys.argv[1:])
+
 if workflow.is_main_process:
-    gate(config, [str(f) for f in workflow.configfiles], dry_run=workflow.dryrun)
+    gate(config, [str(f) for f in workflow.configfiles], dry_run=DRY_RUN)
 
 # privacy.pseudonyms: from here on ids are keyed hashes
 in_config(config)
@@ -21,7 +25,7 @@ OUT = f"results/{config['study']}"
 LOG = f"{OUT}/logs"
 FINDINGS = f"{OUT}/intake/findings.tsv"
 
-if workflow.is_main_process and not workflow.dryrun:
+if workflow.is_main_process and not DRY_RUN:
     note_call(
         OUT,
         workflow.resource_settings.cores,
@@ -49,6 +53,16 @@ wildcard_constraints:
     bucket=r"b\d+",
     vcf=r"[A-Za-z0-9_-]+",
     model=r"[a-z_]+",
+
+
+def grows(mb):
+    """Memory of a job (MB): twice as much at every attempt."""
+    return lambda wildcards, attempt: mb * 2 ** (attempt - 1)
+
+
+def library_file(drug):
+    """Drug file of the library by its name, or the user's own .yaml."""
+    return drug if drug.endswith((".yaml", ".yml")) else f"resources/drugs/{drug}.yaml"
 
 
 def rows_digest_of_twins():

@@ -10,7 +10,7 @@ rule compile:
         "../envs/pbpk.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=grows(1500),
         runtime=30,
     params:
         code=script_digest("compile"),

@@ -16,7 +16,7 @@ if config["dossier"]["about"]:
             "../envs/dossier.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=grows(2000),
             runtime=30,
         params:
             code=script_digest("dossier"),

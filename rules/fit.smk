@@ -27,7 +27,7 @@ if FIT:
             "../envs/fit.yaml"
         threads: 2
         resources:
-            mem_mb=3000,
+            mem_mb=grows(3000),
             runtime=240,
         params:
             rows=PLAN.sampled_digest(),
@@ -56,7 +56,7 @@ else:
             "../envs/fit.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=grows(1000),
             runtime=30,
         params:
             settings=settings_digest(config, "drug", "master_seed"),

@@ -37,7 +37,7 @@ rule genome:
         "../envs/genome.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=60,
     params:
         settings=settings_digest(config, *GENOME_SETTINGS),
@@ -73,7 +73,7 @@ rule exports:
         "../envs/genome.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=60,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),

@@ -27,7 +27,7 @@ rule pbpk:
         "../envs/pbpk.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=120,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
@@ -66,7 +66,7 @@ rule population:
         "../envs/pbpk.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=grows(1500),
         runtime=60,
     params:
         settings=settings_digest(config, "pbpk", "drug", "master_seed", "explain.draws"),
@@ -96,7 +96,7 @@ if PUBLISHED:
             "../envs/pbpk.yaml"
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=grows(1500),
             runtime=60,
         params:
             settings=settings_digest(

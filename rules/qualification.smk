@@ -32,7 +32,7 @@ if REFERENCE:
             "../envs/pbpk.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=grows(2000),
             runtime=60,
         params:
             **QUALIFICATION_PARAMS,
@@ -79,7 +79,7 @@ if REFERENCE:
             "../envs/pbpk.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
+            mem_mb=grows(3000),
             runtime=60,
         params:
             **QUALIFICATION_PARAMS,

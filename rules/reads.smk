@@ -49,7 +49,7 @@ if READ_PHASING:
             "../envs/genome.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
+            mem_mb=grows(4000),
             runtime=240,
         params:
             rows=lambda wc: rows_digest(ALIGNED[wc.vcf]),

@@ -68,7 +68,7 @@ rule evaluate:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=grows(1500),
         runtime=30,
     params:
         rows=rows_digest_of_twins(),
@@ -146,7 +146,7 @@ rule report:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=30,
     params:
         rows=rows_digest_of_twins(),
@@ -184,7 +184,7 @@ rule manifest:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=grows(1000),
         runtime=30,
     params:
         settings=settings_digest(config, *sorted(config)),

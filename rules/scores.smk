@@ -60,7 +60,7 @@ rule scores:
         "../envs/genome.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=120,
     params:
         settings=settings_digest(
@@ -101,7 +101,7 @@ rule modifiers:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=grows(1000),
         runtime=30,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),

@@ -61,7 +61,7 @@ if SENSITIVITY:
             "../envs/sensitivity.yaml"
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=grows(1500),
             runtime=120,
         params:
             settings=settings_digest(config, *RUN_SETTINGS, *MORRIS_SETTINGS),
@@ -84,7 +84,7 @@ if SENSITIVITY:
             "../envs/sensitivity.yaml"
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=grows(1500),
             runtime=60,
         params:
             settings=settings_digest(config, *RUN_SETTINGS, *MORRIS_SETTINGS),
@@ -112,7 +112,7 @@ if SENSITIVITY:
             "../envs/sensitivity.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=grows(2000),
             runtime=720,
         params:
             # whether a later level is needed depends on the width asked for; a larger max_base only adds levels
@@ -145,7 +145,7 @@ if SENSITIVITY:
             "../envs/sensitivity.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=grows(2000),
             runtime=60,
         params:
             settings=settings_digest(

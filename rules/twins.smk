@@ -23,7 +23,7 @@ rule twins:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=30,
     params:
         rows=lambda wc: PLAN.bucket_digest(wc.bucket),
@@ -47,7 +47,7 @@ rule reference:
         "../envs/body.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=grows(1000),
         runtime=30,
     params:
         settings=settings_digest(config, "genome.activity_map"),

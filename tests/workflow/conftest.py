@@ -32,8 +32,8 @@ sensitivity: {morris_trajectories: 4, morris_candidates: 4, sobol_base: 16, max_
 class Project:
     """One copy of the project on disk."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, study: str = "small") -> None:
+        self.folder, self.study = folder, study
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run snakemake here, on this copy's library."""
@@ -46,7 +46,8 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line."""
-        return [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "config/small.yaml", *arguments]
+        own = [] if self.study == "demo" else ["--configfile", f"config/{self.study}.yaml"]
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *own, *arguments]
 
     def environment(self) -> dict[str, str]:
         """This copy's library first; one thread a process."""
@@ -90,8 +91,8 @@ class Project:
         return bucket_name(bucket_of(twin, 3))
 
 
-def lay_out(folder: Path) -> Project:
-    """Copy the project and cut the demonstration study down."""
+def lay_out_demo(folder: Path) -> Project:
+    """Copy the project as it is, with the demonstration study."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         source = REPOSITORY / part
@@ -99,6 +100,12 @@ def lay_out(folder: Path) -> Project:
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copy2(source, folder / part)
+    return Project(folder, "demo")
+
+
+def lay_out(folder: Path) -> Project:
+    """Copy the project and cut the demonstration study down."""
+    lay_out_demo(folder)
     project = Project(folder)
     (folder / "config/small.yaml").write_text(SETTINGS, encoding="utf-8")
     events = project.sheet("events")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from pharmtwin.core.assembly import enzyme_facts, liver_density
 from pharmtwin.core.binding import blood_to_plasma, fraction_unbound
@@ -112,5 +115,11 @@ def plasma(compound: Compound, body: Body) -> tuple[float, float]:
     fu, ratio = compound["binding.fu_p"], substance(compound).B_P
     if not compound.protein:
         return fu, ratio
-    own = float(fraction_unbound(fu, compound.protein, {p: body[f"{p}_ratio"] for p in ("albumin", "AGP")}))
-    return own, float(blood_to_plasma(ratio, fu, own, body["haematocrit"], reference_haematocrit()))
+    own = fraction_unbound(fu, compound.protein, {p: body[f"{p}_ratio"] for p in ("albumin", "AGP")})
+    blood = blood_to_plasma(ratio, fu, own, body["haematocrit"], reference_haematocrit())
+    return _plain(own), _plain(blood)
+
+
+def _plain(value: Any) -> Any:
+    """A number as a float; the values of many people at once (``parameters.parameter_vectors``) as they are."""
+    return value if np.ndim(value) else float(value)

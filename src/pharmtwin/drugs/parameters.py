@@ -10,6 +10,7 @@ What a drug file does not tell is never filled in: a missing abundance or turnov
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,8 @@ Floats = NDArray[np.float64]
 Body = Mapping[str, float]
 Names = Callable[[str], str]
 
-__all__ = ["content", "distribution", "enzyme_amount", "parameter_values", "parameter_vector", "plasma"]
+__all__ = ["content", "distribution", "enzyme_amount", "parameter_values", "parameter_vector",
+           "parameter_vectors", "plasma"]  # fmt: skip
 
 
 def parameter_values(
@@ -88,6 +90,25 @@ def parameter_vector(
     return np.array([values[n] for n in system.model.parameter_names], dtype=float)
 
 
+def parameter_vectors(
+    system: System,
+    bodies: Mapping[str, Floats],
+    activity: Mapping[str, Floats] | None = None,
+    *,
+    gut: Gut | None = None,
+) -> Floats:
+    """:func:`parameter_vector` of many people at once, (n, n_parameters): the same numbers, row by row.
+
+    ``bodies`` and ``activity`` hold (n,) values by quantity and by enzyme or transporter.
+    """
+    found: Mapping[str, Any] = parameter_values(system, cast(Body, bodies), cast(Body, activity), gut=gut)
+    missing = [n for n in system.model.parameter_names if n not in found]
+    if missing:
+        raise KeyError(f"no value for {missing}")
+    n = len(next(iter(bodies.values())))
+    return np.stack([np.broadcast_to(found[name], (n,)) for name in system.model.parameter_names], axis=1)
+
+
 def _compound(part: Part, body: Body, system: System, own: Gut) -> dict[str, float]:
     compound, drug = part.compound, part.drug
 
@@ -130,7 +151,11 @@ def _saturable_binding(n: Names, compound: Compound, fu: float) -> dict[str, flo
     file_bound, bound = 1.0 / compound["binding.fu_p"] - 1.0, 1.0 / fu - 1.0
     protein = bound / file_bound if file_bound > 0 else 1.0
     sites, Kd = compound["binding.sites"] * protein, compound["binding.Kd"]
-    return {n("Bmax_plasma"): sites, n("Kd_plasma"): Kd, n("NS_plasma"): max(bound - sites / Kd, 0.0)}
+    return {n("Bmax_plasma"): sites, n("Kd_plasma"): Kd, n("NS_plasma"): _positive(bound - sites / Kd)}
+
+
+def _positive(value: Any) -> Any:
+    return np.maximum(value, 0.0) if np.ndim(value) else max(value, 0.0)
 
 
 def _path(n: Names, path: Path, tissue: str, body: Body) -> dict[str, float]:

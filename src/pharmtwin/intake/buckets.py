@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 MISSING = frozenset({"", "NA", "N/A", "na", "n/a", "NaN", "nan", "."})
@@ -52,16 +53,19 @@ def rows_digest(rows: Iterable[Mapping[str, object]]) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=4096)  # a cohort names few files, many times
 def vcf_path(vcf_dir: str, cell: str) -> str:
     """Path of one VCF: relative to ``vcf_dir`` unless absolute."""
     return Path(os.path.normpath(Path(vcf_dir) / cell)).as_posix()
 
 
+@lru_cache(maxsize=4096)
 def vcf_paths(vcf_dir: str, cell: str) -> tuple[str, ...]:
     """Paths of a cell of column ``vcf``: one file, or several joined by ``;`` (genes in one file each)."""
     return tuple(vcf_path(vcf_dir, part.strip()) for part in cell.split(";") if part.strip())
 
 
+@lru_cache(maxsize=4096)
 def vcf_key(path: str) -> str:
     """File-name part for one VCF: its cleaned stem and 8 hex digits of the sha256 of the path string."""
     stem = re.sub(r"\.(vcf|bcf)(\.b?gz)?$", "", Path(path).name, flags=re.IGNORECASE)

@@ -188,7 +188,13 @@ def check_config(config: Mapping[str, Any], base: Path = Path("."), places: Plac
         findings.append(
             _at(places, "sensitivity.max_base", "config.out_of_range", max_size, what, why, "make it at least as large")
         )
-    return findings + _odd_texts(config, places) + _named_rows(config, places) + _targets(config, base)
+    return (
+        findings
+        + _odd_texts(config, places)
+        + _named_rows(config, places)
+        + _targets(config, base)
+        + _regimens(config, base, places)
+    )
 
 
 def _odd_texts(config: Mapping[str, Any], places: Places) -> list[Finding]:
@@ -237,6 +243,23 @@ def _targets(config: Mapping[str, Any], base: Path) -> list[Finding]:
         Finding.create("targets.cell", named, what, why, fix, row=line, column=column, value=value)
         for line, column, value, what in wrong
     ]
+
+
+def _regimens(config: Mapping[str, Any], base: Path, places: Places) -> list[Finding]:
+    """Drugs of ``exposures.regimens`` without a file; their content is checked where they are read."""
+    library = facts.RESOURCES / "drugs"
+    findings = []
+    for regimen in setting(config, "exposures.regimens", []):
+        drug = regimen.get("drug") if isinstance(regimen, Mapping) else None
+        if not isinstance(drug, str) or not drug:
+            continue  # the schema says so
+        own = drug.endswith((".yaml", ".yml"))
+        if not ((base / drug) if own else library / f"{drug}.yaml").is_file():
+            known = ", ".join(sorted(p.stem for p in library.glob("*.yaml")))
+            what, why = "there is no such drug file", "nothing is known of the drug"
+            fix = f"the library has: {known}; or give the path of your own .yaml file"
+            findings.append(_at(places, "exposures.regimens", "config.drug_unknown", drug, what, why, fix))
+    return findings
 
 
 def _named_rows(config: Mapping[str, Any], places: Places) -> list[Finding]:

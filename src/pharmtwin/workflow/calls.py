@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,15 @@ from typing import Any
 from pharmtwin.files import write_text
 
 NAME = "logs/calls.json"
+
+
+def is_dry_run(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake was called for a dry run (``-n``, ``-np``, ``--dry-run``).
+
+    ``workflow.dryrun`` says no while the Snakefile is read, whatever the call (Snakemake 9.27): the executor is not
+    chosen yet.
+    """
+    return any(a in ("--dry-run", "--dryrun") or re.fullmatch(r"-[Ffkpqrt]*n[Ffkpqrt]*", a) for a in arguments)
 
 
 def note_call(folder: str | Path, cores: int | None, configfiles: Sequence[str]) -> None:

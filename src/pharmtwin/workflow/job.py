@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pharmtwin.files import write_text
+from pharmtwin.workflow.attempts import keep
 
 #: a diplotype or an activity score, as the names of failed runs hold them
 GENOTYPE = re.compile(r"\*\d+\S*/\*\d+[^\s,;]*|(?<=AS=)[\d.]+")
@@ -24,15 +25,17 @@ NOTE = ".job.json"
 
 
 def start(job: Any) -> logging.Logger:
-    """Log to the rule's log file (attempts append to a kept log) and return the logger."""
+    """Log to the rule's log file and to the kept log of its attempts, and return the logger."""
     path = Path(str(job.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=path, filemode="a", level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True
     )
     logging.captureWarnings(True)
+    keep(path)
+    masked = Masked(people(getattr(job, "config", None) or {}))
     for handler in logging.getLogger().handlers:
-        handler.addFilter(Masked(people(getattr(job, "config", None) or {})))
+        handler.addFilter(masked)
     log = logging.getLogger(f"pharmtwin.{job.rule}")
     note(job, path.with_suffix(NOTE))
     log.info("start %s", dict(job.wildcards.items()) if job.wildcards else "")
@@ -49,12 +52,17 @@ class Masked(logging.Filter):
         self.words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, listed))})(?![\w-])") if listed else None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """The record with its message masked; none is dropped."""
-        text = record.getMessage()
+        """The record with message and traceback masked; none is dropped."""
+        record.msg, record.args = self.mask(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = self.mask(logging.Formatter().formatException(record.exc_info))
+        return True
+
+    def mask(self, text: str) -> str:
+        """A text without names and genotypes."""
         if self.words is not None:
             text = self.words.sub(lambda found: self.names[found[0]], text)
-        record.msg, record.args = GENOTYPE.sub("...", text), None
-        return True
+        return GENOTYPE.sub("...", text)
 
 
 def people(config: Mapping[str, Any]) -> dict[str, str]:

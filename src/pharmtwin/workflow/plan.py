@@ -108,6 +108,16 @@ def make_plan(config: Mapping[str, Any], base: Path = Path(".")) -> Plan:
     )
 
 
+def bucket_ancestry(config: Mapping[str, Any], bucket: str) -> dict[str, str]:
+    """Ancestry by twin of one bucket; not told: ``ALL``."""
+    return {r["twin_id"]: r.get("ancestry", "").strip() or "ALL" for r in make_plan(config).twins[bucket]}
+
+
+def all_ancestry(config: Mapping[str, Any]) -> dict[str, str]:
+    """Ancestry by twin of the whole study."""
+    return {r["twin_id"]: r.get("ancestry", "").strip() or "ALL" for b in make_plan(config).twins.values() for r in b}
+
+
 @cache
 def facts_digest(*names: str) -> str:
     """sha256 over resource tables (files or folders of ``resources/``), names and bytes."""
