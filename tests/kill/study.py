@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import signal
 import subprocess
@@ -11,20 +10,13 @@ import time
 from pathlib import Path
 
 from pharmtwin.exposures.regimens import Regimen
-from tests.workflow.conftest import REPOSITORY, Project, lay_out_demo
+from pharmtwin.synthetic import population_study
+from tests.workflow.conftest import Project, lay_out_demo
 
 TWINS, BUCKETS, VCFS = 60, 3, 60
 REGIMEN = Regimen("omeprazole_S", 20.0, 24.0, 2)
 TARGET = "exposures"
 RESULTS = "results/kill"
-
-
-def _maker():
-    spec = importlib.util.spec_from_file_location("maker", REPOSITORY / "scripts/maintenance/make_population_study.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class KillProject(Project):
@@ -94,7 +86,7 @@ def lay_out_population(folder: Path) -> KillProject:
     """The project with the population study in ``config/kill.yaml``."""
     lay_out_demo(folder)
     made = folder / "config/studies/kill"
-    maker = _maker()
+    maker = population_study
     r = REGIMEN
     maker.REGIMENS = (
         f"\n    - {{drug: {r.drug}, dose_mg: {r.dose_mg:g}, interval_h: {r.interval_h:g}, n_doses: {r.n_doses}}}"

@@ -19,7 +19,6 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from pharmtwin import facts
-from pharmtwin.core.targets import faults, read_targets
 from pharmtwin.findings import Finding
 from pharmtwin.intake.columns import SCHEMAS
 from pharmtwin.untrusted import compose_yaml, construct
@@ -233,6 +232,8 @@ def _targets(config: Mapping[str, Any], base: Path) -> list[Finding]:
     named = setting(config, "paths.targets", "")
     if not named or not (base / named).is_file():
         return []
+    from pharmtwin.core.targets import faults, read_targets
+
     why, fix = "no dose can be judged by this range", "correct the cell"
     try:
         wrong = faults(read_targets(base / named))
