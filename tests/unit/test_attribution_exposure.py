@@ -185,6 +185,18 @@ def test_a_bucket_without_fitted_twins_gives_tables_without_rows(drug: str, tmp_
         assert read_table(name, tmp_path / f"{name}.parquet").empty
 
 
+def test_the_fast_engine_is_checked_by_the_second_and_every_run_has_its_name(drug: str, tmp_path: Path) -> None:
+    """Several activities a combination: as many runs, each with a label of its own, and the values of CVODE."""
+    priors = activities("a", ("AS=1", 0.3, 0.5), ("AS=2", 1.0, 0.5))
+    fast = Solver("rosenbrock", 1e-6, 1.0, 1e-3, 5)
+    people = [person("a", weight_kg=90.0)]
+    found = attribute(inputs(drug, people, priors, solver=fast), ["a"])
+    write_table("solver_check", found["solver_check"], tmp_path / "solver_check.tsv")  # the key has to be unique
+    assert len(found["solver_check"]) == 6 and found["solver_check"]["passed"].all()
+    same = attribute(inputs(drug, people, priors), ["a"])["attributions"]
+    assert found["attributions"]["total"].to_numpy() == pytest.approx(same["total"].to_numpy(), rel=1e-4)
+
+
 def test_report_shows_bars_table_and_cohort(drug: str) -> None:
     twin = person("a", weight_kg=100.0, creatinine_mg_dl=1.8)
     table = attribute(inputs(drug, [twin], activities("a", ("AS=1", 0.3, 1.0))), ["a"])["attributions"]

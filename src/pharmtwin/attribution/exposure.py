@@ -161,7 +161,7 @@ class Mixed:
         P, run, weight = self.parameters(masks)
         batch = pack(model, P, [self.scenario.doses()] * len(P), [times] * len(P))
         solved = simulate(model, batch, engine=self.solver.engine, rtol=self.solver.rtol)
-        labels = [f"{self.name}/combination{k}" for k in run]
+        labels = [f"{self.name}/combination{k}-run{i}" for i, k in enumerate(run)]  # a run an activity
         self.checks.append(note_failures(model, batch, solved, labels, STAGE))
         if self.solver.engine != "cvode":
             rng = generator(self.solver.master_seed, "crosscheck", f"{STAGE}/{self.name}")
