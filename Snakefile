@@ -24,6 +24,7 @@ include: "rules/explain.smk"
 include: "rules/sensitivity.smk"
 include: "rules/qualification.smk"
 include: "rules/report.smk"
+include: "rules/figures.smk"
 include: "rules/dossier.smk"
 
 
