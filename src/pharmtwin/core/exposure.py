@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.engine.run import Dose, Trajectories
 from pharmtwin.tables import records
 
 Floats = NDArray[np.float64]
 NG_ML = 1000.0  # ng/mL in one mg/L
 GRID_POINTS = 97
-METRICS = {"AUCtau": "ng*h/mL", "Cmax": "ng/mL", "Ctrough": "ng/mL", "tmax": "h"}
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pharmtwin.core.exposure import METRICS
+from pharmtwin.core.metrics import METRICS
 
 COLUMNS = ("drug", "metric", "low", "high", "unit", "source")
 
