@@ -23,6 +23,7 @@ include: "rules/exposures.smk"
 include: "rules/sensitivity.smk"
 include: "rules/qualification.smk"
 include: "rules/report.smk"
+include: "rules/figures.smk"
 include: "rules/dossier.smk"
 include: "rules/hooks.smk"
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pharmtwin.core.assembly import individual_columns
 from pharmtwin.core.draws import ACTIVITY, prior_population
 from pharmtwin.core.drug import load_drug
-from pharmtwin.core.exposure import METRICS, Scenario
+from pharmtwin.core.exposure import Scenario
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.targets import Target, faults, read_targets, target_of
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.intake.config import check_config, load_config
@@ -32,7 +33,7 @@ N, MASTER = 12, 9
 CONFIG = {
     "master_seed": MASTER, "drug": "none", "paths": {"targets": ""},
     "pbpk": {"engine": "rosenbrock", "rtol": 1e-5, "draws": 4, "crosscheck_fraction": 0.0, "crosscheck_rtol": 1e-3},
-    "explain": {"scenario": "", "draws": N, "doses": [10, 20]},
+    "explain": {"scenario": "", "draws": N, "doses": [10, 20]}, "evaluation": {"limits_ng_ml": []},
 }  # fmt: skip
 GFR = whole_body().parameter_names.index("GFR")
 GENE = individual_columns()[INDIVIDUAL.index("f_CYP2D6")]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.core.metrics import METRICS as METRICS
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.engine.run import Dose, Trajectories
 from pharmtwin.tables import records
 

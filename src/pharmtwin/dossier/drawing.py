@@ -101,8 +101,8 @@ def _colour(value: str) -> Any:
 class _Categories:
     """Names along an axis, in the order in which the traces bring them."""
 
-    def __init__(self, values: Iterable[Iterable[Any]]) -> None:
-        cells = [v for part in values for v in part]
+    def __init__(self, values: Iterable[Iterable[Any]], first: Iterable[str] = ()) -> None:
+        cells = [*first, *(v for part in values for v in part)]
         self.names = list(dict.fromkeys(str(v) for v in cells)) if any(isinstance(v, str) for v in cells) else []
 
     def __call__(self, values: Iterable[Any]) -> np.ndarray:
@@ -134,21 +134,26 @@ def _scatter(axes: Axes, trace: dict[str, Any], x: np.ndarray, y: np.ndarray, la
     if "markers" in mode:
         marker = trace["marker"]
         symbol, size = str(marker["symbol"]), marker.get("size", 8)
-        face = "none" if symbol.endswith("-open") else marker["color"]
+        painted = _colours(axes, marker) if "colorscale" in marker else marker["color"]
+        face = "none" if symbol.endswith("-open") else painted
         for error, kind in ((_errors(trace.get("error_y")), "yerr"), (_errors(trace.get("error_x")), "xerr")):
             if error is not None:
                 options: dict[str, Any] = {kind: error}
                 axes.errorbar(x, y, fmt="none", ecolor=marker["color"], elinewidth=1, capsize=2, **options)
         size = float(size) if not isinstance(size, list) else np.array(size, dtype=float)
-        shape, edge = MARKERS[symbol.removesuffix("-open")], marker["color"]
+        shape, edge = MARKERS[symbol.removesuffix("-open")], painted
         alpha = trace.get("opacity")
         axes.scatter(x, y, s=(0.75 * size) ** 2, marker=shape, facecolors=face, edgecolors=edge, linewidths=0.8,
                      alpha=alpha, label=label, zorder=3)  # fmt: skip
     if "text" in mode:
-        above = "top" in str(trace.get("textposition", "top"))
-        for px, py, said in zip(x, y, trace["text"]):
-            axes.annotate(words(said), (px, py), (0, 5 if above else -5), textcoords="offset points", fontsize=9,
-                          ha="center", va="bottom" if above else "top")  # fmt: skip
+        given = trace.get("textposition", "top center")
+        places = given if isinstance(given, list) else [given] * len(x)
+        for px, py, said, place in zip(x, y, trace["text"], places):
+            level, _, side = str(place).partition(" ")
+            across = {"left": "right", "right": "left"}.get(side, "center")
+            up = {"top": (5, "bottom"), "bottom": (-5, "top"), "middle": (0, "center")}[level]
+            axes.annotate(words(said), (px, py), (0, up[0]), textcoords="offset points", fontsize=9, ha=across,
+                          va=up[1])  # fmt: skip
 
 
 def _colours(axes: Axes, marker: dict[str, Any]) -> Any:
@@ -172,7 +177,7 @@ def _bars(axes: Axes, traces: Sequence[tuple[dict[str, Any], np.ndarray, np.ndar
     for i, (trace, at, length) in enumerate(traces):
         marker, lying = trace["marker"], trace.get("orientation") == "h"
         grouped, stacked = mode == "group", mode in ("stack", "relative")
-        width = float(trace.get("width", 0.8 / len(traces) if grouped else 0.8))
+        width = np.asarray(trace.get("width", 0.8 / len(traces) if grouped else 0.8), dtype=float)
         shift = (i - (len(traces) - 1) / 2) * width if grouped else 0.0
         start = np.array([total.get(p, 0.0) if stacked else 0.0 for p in at])
         if "base" in trace:
@@ -250,7 +255,8 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     """One panel on the given axes; raises NotDrawn where a part of it is not known."""
     _known(panel)
     layout = panel.layout
-    at = {k: _Categories(t[k] for t in panel.data) for k in ("x", "y")}
+    first = {k: layout.get(f"{k}axis", {}).get("categoryarray", ()) for k in ("x", "y")}
+    at = {k: _Categories((t[k] for t in panel.data), first[k]) for k in ("x", "y")}
     kinds = {t["type"] for t in panel.data}
     if kinds - {"scatter", "bar"}:
         raise NotDrawn(f"traces of type {sorted(kinds - {'scatter', 'bar'})}")
@@ -266,6 +272,9 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     for which in ("x", "y"):
         _scale(axes, which, layout, at[which].names)
     for shape in layout.get("shapes", ()):
+        if shape["type"] == "rect" and shape.get("yref") == "paper":
+            axes.axvspan(shape["x0"], shape["x1"], color=_colour(shape["fillcolor"]), linewidth=0, zorder=0)
+            continue
         if shape["type"] != "line":
             raise NotDrawn(f"shape {shape['type']}")
         line = shape.get("line", {})

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.assembly import individual_columns, typical_individual
 from pharmtwin.core.draws import ACTIVITY, individual_draws
-from pharmtwin.core.exposure import METRICS, Scenario, log_quantiles
+from pharmtwin.core.exposure import Scenario, log_quantiles
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.targets import Target
 from pharmtwin.core.whole_body import INDIVIDUAL

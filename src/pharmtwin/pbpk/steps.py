@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.assembly import individual_columns, typical_individual
 from pharmtwin.core.draws import ACTIVITY, gfr_factors, individual_draws
-from pharmtwin.core.exposure import METRICS, Scenario, interval_metrics, log_quantiles
+from pharmtwin.core.exposure import Scenario, interval_metrics, log_quantiles
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.whole_body import whole_body
 from pharmtwin.engine.failures import note_failures

@@ -13,7 +13,7 @@ from pharmtwin.report.figures import INK, MUTED, STYLE, axis, numbers, points
 from pharmtwin.report.genome_calls import NO_CALL, top_calls
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.people import conditions_of
-from pharmtwin.report.quantities import conditions
+from pharmtwin.report.quantities import conditions, unit
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import NONE, interval, number, percent, plain, plural
 
@@ -51,13 +51,13 @@ def known(inputs: ReportInputs, twin: str) -> dict[str, str]:
         gene = f"{inputs.gene} {call['diplotype']} ({percent(call['probability'])}), {call['phenotype']}"
     person = inputs.covariates[inputs.covariates["twin_id"] == twin]
     words = []
-    for column, unit in (("sex", ""), ("age_y", " y"), ("weight_kg", " kg"), ("height_cm", " cm")):
+    for column, in_unit in (("sex", ""), ("age_y", " y"), ("weight_kg", " kg"), ("height_cm", " cm")):
         if len(person) and column in person and pd.notna(person[column].iloc[0]):
             value = person[column].iloc[0]
-            words.append(f"{value if column == 'sex' else plain(value)}{unit}")
+            words.append(f"{value if column == 'sex' else plain(value)}{in_unit}")
     words += conditions(conditions_of(inputs).get(twin, ""))
     gfr = inputs.body[(inputs.body["twin_id"] == twin) & (inputs.body["quantity"] == "eGFR")]
-    kidney = f"eGFR {number(gfr['value'].iloc[0])} {gfr['unit'].iloc[0]}" if len(gfr) else "GFR as assembled"
+    kidney = f"eGFR {number(gfr['value'].iloc[0])} {unit(gfr['unit'].iloc[0])}" if len(gfr) else "GFR as assembled"
     seen = inputs.predictions[(inputs.predictions["twin_id"] == twin) & (inputs.predictions["use"] == "fit")]
     told = comedication_of(inputs, twin)
     return {
@@ -141,7 +141,7 @@ def _log10(value: float) -> float:
     return float(f"{log10(value):.4g}")
 
 
-def _table(rows: list[Any], told: dict[str, str], unit: str) -> Table:
+def _table(rows: list[Any], told: dict[str, str], in_unit: str) -> Table:
     start = rows[0].median
     words = {"not_simulated": "not simulated", "absent": "no data", "failed": FAILED}
     cells: list[list[Cell | str]] = []
@@ -155,7 +155,7 @@ def _table(rows: list[Any], told: dict[str, str], unit: str) -> Table:
             moved = Cell(f"× {number(r.factor)}", sub=f"{number(r.factor_lo95)} to {number(r.factor_hi95)}")
         level = Cell(number(r.median), sub=f"{number(r.lo90)} to {number(r.hi90)}")
         cells.append([LABELS[r.step], told[r.step], moved, level, number(r.median / start)])
-    header = ["Step", "What is known from here on", "Factor", f"{METRIC} ({unit})", "× population"]
+    header = ["Step", "What is known from here on", "Factor", f"{METRIC} ({in_unit})", "× population"]
     note = f"Every row is a prediction by the whole model, {plural(int(rows[0].n_draws), 'draw')}. Second line: of the "
     note += "factor, what the finite number of draws leaves open (95 %); of the exposure, 90 % of the draws. The order "
     note += "of the steps is fixed; in another order the factors would differ."
