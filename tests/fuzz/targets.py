@@ -495,7 +495,7 @@ DATA_SETS = ("nmtran_infusion_steady_state/data.csv", "nmtran_dates/data.csv", "
 
 @target("data_set", ".csv", needs="pharmtwin.intake.dataset",
         seeds=tuple(f"tests/corpus/sound/{name}" for name in DATA_SETS),
-        words=(*CELLS, "ID,TIME,AMT,DV\n", "[mg]", "(ug/L)", "2026-03-29T02:30", "#", "20 mg q24h x 14", "-2", "C,"))  # fmt: skip
+        words=(*CELLS, "ID,TIME,AMT,DV\n", "[mg]", "(ug/L)", "2026-03-29T02:30", "#", "20 mg qd x 14"))  # fmt: skip
 def data_set(path: Path) -> object:
     """A data set alone, through the door and all rules; as text, with every repair allowed."""
     from pharmtwin.intake.cells import REPAIRS, Reading
