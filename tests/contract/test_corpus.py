@@ -6,6 +6,7 @@ import pytest
 from tests.corpus.build import Study, broken, broken_cases, findings_of, sound_names, write
 
 from pharmtwin.body.checks import body_findings
+from pharmtwin.intake.rules import RULES
 
 CASES = broken_cases()
 
@@ -46,7 +47,7 @@ def test_the_corpus_is_as_large_as_it_should_be():
     single = [c for c in CASES if not c["name"].startswith("several")]
     assert len(single) >= 150 and len(several) >= 20 and len(sound_names()) >= 20
     assert len({c["name"] for c in CASES}) == len(CASES)
-    assert len({e["rule"] for c in CASES for e in c["expect"]}) >= 100
+    assert set(RULES) <= {e["rule"] for c in CASES for e in c["expect"]}, "every registered rule has a case"
 
 
 @pytest.mark.parametrize("name", sound_names())

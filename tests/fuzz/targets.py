@@ -487,3 +487,21 @@ def iso_time(path: Path) -> object:
 
     text, _, zone = text_of(path).partition("\n")
     return instant(text, zone)
+
+
+DATA_SETS = ("nmtran_infusion_steady_state/data.csv", "nmtran_dates/data.csv", "nmtran_changing_covariates/data.csv",
+             "adpc_csv/adpc.csv", "regimens_alone/data.csv", "below_limit/data.csv")  # fmt: skip
+
+
+@target("data_set", ".csv", needs="pharmtwin.intake.dataset",
+        seeds=tuple(f"tests/corpus/sound/{name}" for name in DATA_SETS),
+        words=(*CELLS, "ID,TIME,AMT,DV\n", "[mg]", "(ug/L)", "2026-03-29T02:30", "#", "20 mg qd x 14"))  # fmt: skip
+def data_set(path: Path) -> object:
+    """A data set alone, through the door and all rules; as text, with every repair allowed."""
+    from pharmtwin.intake.cells import REPAIRS, Reading
+    from pharmtwin.intake.dataset import check_data_set
+    from pharmtwin.intake.output import as_json, as_page, as_tsv
+
+    reading = Reading(timezone="Europe/Berlin", units={"AMT": "mg", "DV": "ng/mL"}, repairs=frozenset(REPAIRS))
+    _, findings, excluded = check_data_set(str(path), reading=reading)
+    return as_json(findings), as_tsv(findings), as_page(findings, "fuzz", excluded)

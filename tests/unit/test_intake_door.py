@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,6 +19,7 @@ from pharmtwin.intake.sheet import parse_sheet
 from pharmtwin.intake.study import load_study
 from pharmtwin.workflow.plan import make_plan
 
+ROOT = Path(__file__).resolve().parents[2]
 HOURS_OF_ADULTS = [0, 2, 4, 8, 12, 23.5]
 
 
@@ -140,3 +144,12 @@ def test_adpc_tells_its_doses():
     doses = [(n, float(c["time_h"]), c["dose_mg"]) for n, c in sheet.rows if c["evid"] == "1"]
     assert doses == [(2, 0, "5"), (3, 24, "5")]
     assert [float(c["time_h"]) for _, c in sheet.rows if c["evid"] == "0"] == [1, 23.5, 25]
+
+
+def test_a_plain_sheet_is_read_without_heavy_packages():
+    """Every job parses the Snakefile, which reads the sheets."""
+    code = (
+        "import sys, yaml; from pharmtwin.workflow.plan import make_plan; "
+        "make_plan(yaml.safe_load(open('config/config.yaml'))); sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -7,9 +7,11 @@ import csv
 import io
 import json
 import re
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from tests.corpus.build import Study, change, findings_of, write
 
@@ -23,6 +25,8 @@ from pharmtwin.intake.output import as_json, as_page, as_tsv, excluded_tsv
 from pharmtwin.intake.policy import apply_policy
 from pharmtwin.intake.rules import RULES
 from pharmtwin.intake.study import load_study
+from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.limits import findings_section
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,3 +173,25 @@ def test_the_command_checks_a_study_a_folder_and_a_data_set(tmp_path, capsys, mo
     assert "events.dose_missing" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
     assert main(["check", str(tmp_path / "empty")]) == 1
+
+
+def test_the_report_shows_every_repair_as_it_was_written():
+    notes = [
+        Finding.create(
+            "repair.codes",
+            "t.tsv",
+            "repaired: read as F",
+            "w",
+            "f",
+            row=2,
+            column="sex",
+            value="female",
+            severity="note",
+        ),
+        Finding.create("events.x", "e.tsv", "something else", "w", "f", severity="warning"),
+    ]
+    table = pd.DataFrame([asdict(f) for f in notes])
+    section = findings_section(ReportInputs.create(study="s", drug="d", data_kind="synthetic", findings=table))
+    first = section.blocks[0]
+    assert first.caption == "Repairs, and rows that are not used" and len(first.rows) == 1
+    assert "female" in str(first.rows[0]) and "t.tsv:2" in str(first.rows[0])

@@ -150,9 +150,10 @@ def _take_units_row(passing: Passing, meant: list[Meaning]) -> dict[str, str]:
     number, cells = passing.rows[0]
     known = known_columns(passing.spec.table)
     numeric = [known[m.column] for m in meant if known[m.column].kind != "string" and known[m.column].unit]
-    told = {c.name: _unit_text(c, cells[c.name]) for c in numeric if not is_missing(cells.get(c.name, ""))}
-    if not told or any(NUMBER.fullmatch(t.replace(",", ".")) for t in told.values()):
+    filled = [c for c in numeric if not is_missing(cells.get(c.name, ""))]
+    if not filled or any(NUMBER.fullmatch(cells[c.name].replace(",", ".")) for c in filled):
         return {}
+    told = {c.name: _unit_text(c, cells[c.name]) for c in filled}
     units = {name: unit for name, unit in told.items() if is_unit(known[name], unit)}
     alone = is_missing(cells.get(meant[0].column, ""))  # no id stands in a row of units
     if len(units) < (1 if alone else 2) or 2 * len(units) < len(told):
