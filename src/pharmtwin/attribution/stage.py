@@ -13,8 +13,8 @@ from pharmtwin.attribution.exposure import METRICS, STAGE, Bodies, Genes, Mixed,
 from pharmtwin.attribution.shapley import Attribution, shapley
 from pharmtwin.core.draws import Population
 from pharmtwin.core.drug import Drug
-from pharmtwin.core.exposure import METRICS as UNITS
 from pharmtwin.core.exposure import Scenario
+from pharmtwin.core.metrics import METRICS as UNITS
 from pharmtwin.core.seeds import generator
 from pharmtwin.tables import conform, schema
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pharmtwin.core.exposure import METRICS, NG_ML
+from pharmtwin.core.exposure import NG_ML
+from pharmtwin.core.metrics import METRICS
 
 Floats = NDArray[np.float64]
 PROBABILITIES = (0.05, 0.5, 0.95)

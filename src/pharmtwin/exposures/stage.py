@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.core.exposure import METRICS
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.unsolved import reason_of, run_name
 from pharmtwin.drugs.system import System
