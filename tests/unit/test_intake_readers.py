@@ -77,6 +77,15 @@ def test_a_zip_that_unpacks_to_too_much_is_not_unpacked(monkeypatch):
     assert sheet is None and [f.rule for f in found] == ["sheet.too_large"]
 
 
+def test_one_cell_far_out_is_refused_before_the_page_is_walked():
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.active["A1"], book.active["XFD1048576"] = "id", 1
+    book.save(out)
+    sheet, found = parse_bytes(out.getvalue(), "x.xlsx")
+    assert sheet is None and [f.rule for f in found] == ["sheet.too_large"]
+    assert "1048576 rows and 16384 columns" in found[0].what
+
+
 def test_a_zip_that_is_no_workbook():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as parts:

@@ -18,8 +18,8 @@ from pharmtwin.findings import Finding
 from pharmtwin.intake.sheet import SAVE_AS, WHY_FORM, Sheet, workbook_and_sheet
 from pharmtwin.untrusted import check_archive
 
-#: bytes that a workbook may unpack to, and rows and columns that are read
-MAX_BYTES, MAX_ROWS, MAX_COLUMNS = 200_000_000, 1_000_000, 2_000
+#: bytes that a workbook may unpack to, rows, columns and cells of a page that are read
+MAX_BYTES, MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 200_000_000, 1_000_000, 2_000, 20_000_000
 ZEROS = re.compile(r"0+")
 ERRORS = re.compile(r"#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)")
 WHY_MERGED = "only the first of merged cells holds the value; the others are empty, so rows and headings lose it"
@@ -45,6 +45,10 @@ def parse_xlsx(raw: bytes, path: str) -> tuple[Sheet | None, list[Finding]]:
         return refused("is a zip archive, not a spreadsheet (xlsx)")
     try:
         book = _load(raw, values=False)
+        large = [p for p in book.worksheets if p.max_row * p.max_column > MAX_CELLS]
+        if large:  # one cell far out makes the page that large: it would be walked through cell by cell
+            what = f"has a page of {large[0].max_row} rows and {large[0].max_column} columns"
+            return refused(what, "sheet.too_large")
         formulas = any(cell.data_type == "f" for page in book.worksheets for row in page.iter_rows() for cell in row)
         saved = _load(raw, values=True) if formulas else book
         return _read(book, saved, path)
