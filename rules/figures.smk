@@ -6,7 +6,7 @@ rule figures:
         figures=report(
             directory(f"{OUT}/figures"),
             patterns=["{page}_{figure}.svg"],
-            caption="../docs/captions/figure.rst",
+            caption="captions/figure.rst",
             category="Figures",
             subcategory="{page}",
         ),

@@ -49,7 +49,7 @@ rule evaluate:
     output:
         accuracy=report(
             f"{OUT}/evaluate/accuracy.tsv",
-            caption="../docs/captions/accuracy.rst",
+            caption="captions/accuracy.rst",
             category="Evaluation",
         ),
         metrics=f"{OUT}/evaluate/evaluation_metrics.tsv",
@@ -57,7 +57,7 @@ rule evaluate:
         validation=f"{OUT}/evaluate/validation.tsv",
         verdict=report(
             f"{OUT}/evaluate/verdict.txt",
-            caption="../docs/captions/verdict.rst",
+            caption="captions/verdict.rst",
             category="Evaluation",
         ),
     log:
@@ -124,18 +124,18 @@ rule report:
     output:
         index=report(
             f"{OUT}/report/index.html",
-            caption="../docs/captions/page.rst",
+            caption="captions/page.rst",
             category="Pages",
         ),
         stages=report(
             expand(f"{OUT}/report/{{page}}.html", page=REPORT_PAGES),
-            caption="../docs/captions/page.rst",
+            caption="captions/page.rst",
             category="Pages",
         ),
         pages=report(
             directory(f"{OUT}/report/twins"),
             patterns=["{twin}.html"],
-            caption="../docs/captions/twin.rst",
+            caption="captions/twin.rst",
             category="Twins",
         ),
     log:
