@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pharmtwin.cli import main
+from pharmtwin.report import budgets
 from tests.workflow.conftest import Project
 
 pytest.importorskip("typst")
@@ -32,6 +33,7 @@ def test_a_plan_is_an_input_of_the_fit_and_the_dossier_tells_its_hash(project: P
     assert sha in {e["sha256"] for e in manifest["inputs"]}
     page = (folder / "dossier/dossier.html").read_text(encoding="utf-8")
     assert sha in page and "do not deviate from the plan" in page and 'data-mark="DRAFT"' in page
+    assert len(page.encode()) <= budgets.DOSSIER
     assert (folder / "dossier/dossier.pdf").read_bytes().startswith(b"%PDF")
     assert main(["verify", str(folder / "manifest.json")]) == 0
 
