@@ -34,6 +34,6 @@ rule explain:
             config, "pbpk", "explain", "drug", "master_seed", "report.twin_pages"
         ),
         code=script_digest("explain"),
-        facts=facts_digest("physiology"),
+        facts=facts_digest("physiology", "targets.tsv"),
     script:
         "../scripts/explain.py"

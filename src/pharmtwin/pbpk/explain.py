@@ -12,6 +12,7 @@ import pandas as pd
 from pharmtwin.core.exposure import Scenario
 from pharmtwin.core.targets import Target, target_of
 from pharmtwin.core.unsolved import run_name
+from pharmtwin.facts import resource_path
 from pharmtwin.pbpk.alternatives import best_model, dose_rows, gene_rows
 from pharmtwin.pbpk.predict import Inputs, parameter_draws
 from pharmtwin.pbpk.stage import settings_of
@@ -31,9 +32,9 @@ def explained_scenario(config: Mapping[str, Any], scenarios: Sequence[Scenario])
 
 
 def study_target(config: Mapping[str, Any]) -> Target | None:
-    """Target range of the study's drug, where the configuration names a table that has one."""
+    """Target range of the study's drug, where the configuration's table (else ``resources/targets.tsv``) has one."""
     table = str(config["paths"]["targets"])
-    return target_of(Path(table), Path(str(config["drug"])).stem) if table else None
+    return target_of(Path(table) if table else resource_path("targets.tsv"), Path(str(config["drug"])).stem)
 
 
 def explain_bucket(

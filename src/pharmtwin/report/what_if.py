@@ -181,7 +181,7 @@ def dose_section(inputs: ReportInputs, twin: str) -> Section:
         blocks.append(Paragraph(text))
         panels: tuple[Panel, ...] = (_shares(rows, metric), panel)
     else:
-        blocks.append(Paragraph(f"No target range of {inputs.drug} was given (paths.targets): no chances.", "small"))
+        blocks.append(Paragraph(f"No target range of {inputs.drug} is known (paths.targets): no chances.", "small"))
         panels = (panel,)
     words = ", ".join(f"{plain(r.dose_mg)} mg {percent(r.p_inside) if len(aimed) else number(r.median)}" for r in rows)
     alt = f"Chance of the target range by dose: {words}." if len(aimed) else f"{metric} by dose: {words}."
