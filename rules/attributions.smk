@@ -23,7 +23,7 @@ if ATTRIBUTIONS:
             "../envs/pbpk.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=grows(2000),
             runtime=240,
         params:
             rows=lambda wc: PLAN.bucket_digest(wc.bucket),

@@ -27,7 +27,7 @@ rule explain:
         "../envs/pbpk.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=120,
     params:
         settings=settings_digest(

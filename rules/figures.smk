@@ -18,7 +18,7 @@ rule figures:
         "../envs/dossier.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=grows(2000),
         runtime=30,
     params:
         code=script_digest("figures"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pharmtwin.workflow.attempts import attempts_log, read_attempts, unhappy
 from pharmtwin.workflow.calls import is_dry_run
+from pharmtwin.workflow.job import Masked
 from pharmtwin.workflow.progress import Progress, Stage, progress_line
 from pharmtwin.workflow.summary import jobs_of, summary_text
 
@@ -18,15 +20,18 @@ JOB = """
 import logging, sys, time
 from pathlib import Path
 from pharmtwin.workflow.attempts import keep
+from pharmtwin.workflow.job import Masked
 logging.basicConfig(level=logging.INFO)
 keep(Path(sys.argv[1]))
+for handler in logging.getLogger().handlers:
+    handler.addFilter(Masked({masks}))
 print("ready", flush=True)
 {rest}
 """
 
 
-def attempt(log: Path, rest: str, kill: bool = False) -> None:
-    command = [sys.executable, "-c", JOB.format(rest=rest), str(log)]
+def attempt(log: Path, rest: str, kill: bool = False, masks: str = "{}") -> None:
+    command = [sys.executable, "-c", JOB.format(rest=rest, masks=masks), str(log)]
     job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert job.stdout is not None and job.stdout.readline() == "ready\n"
     if kill:
@@ -94,6 +99,27 @@ def test_summary_adds_up_by_rule_and_names_failures(tmp_path: Path) -> None:
     assert "Slowest jobs\nexposures b001\t30.0 s" in text
     assert "Failed attempts: 1\nfit\tkilled\t" in text
     assert "1, 1 of them without any result" in text and "T1/r/covariates" in text
+
+
+def test_a_large_cohort_is_masked_in_no_time_and_tracebacks_too(tmp_path: Path) -> None:
+    """A name is looked up, not searched for: 100,000 of them cost nothing a message."""
+    masked = Masked({f"P{k:06d}": f"row {k}" for k in range(100_000)} | {"odd name": "row 7"})
+
+    def said(text: str) -> str:
+        record = logging.LogRecord("x", logging.INFO, "", 0, text, None, None)
+        masked.filter(record)
+        return record.getMessage()
+
+    began = time.process_time()
+    assert said("P000017/r/draw3: P000018. and (odd name), XP000019, P000020-b") == (
+        "row 17/r/draw3: row 18. and (row 7), XP000019, P000020-b"
+    )
+    for _ in range(1000):
+        said("P000017 failed")
+    assert time.process_time() - began < 1.0
+    attempt(tmp_path / "logs/a.log", "raise ValueError('P000017 is wrong')", masks="{'P000017': 'row 17'}")
+    text = (tmp_path / "logs/attempts/a.log").read_text()
+    assert "ValueError: row 17 is wrong" in text and "Traceback" in text and "P000017" not in text
 
 
 def test_dry_runs_are_told_by_the_call() -> None:

@@ -20,6 +20,8 @@ from pharmtwin.workflow.attempts import keep
 
 #: a diplotype or an activity score, as the names of failed runs hold them
 GENOTYPE = re.compile(r"\*\d+\S*/\*\d+[^\s,;]*|(?<=AS=)[\d.]+")
+#: what an id or sample name usually is, where it stands alone
+WORD = re.compile(r"(?<![\w.-])[\w.-]+")
 #: ends the name of a job's note, which lies beside its log; the RO-Crate of the run is made from these
 NOTE = ".job.json"
 
@@ -47,9 +49,10 @@ class Masked(logging.Filter):
 
     def __init__(self, names: Mapping[str, str]) -> None:
         super().__init__()
-        listed = sorted(names, key=len, reverse=True)
         self.names = names
-        self.words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, listed))})(?![\w-])") if listed else None
+        # a large cohort has too many names to look for one by one: those that are one word are looked up
+        odd = sorted((n for n in names if not WORD.fullmatch(n)), key=len, reverse=True)
+        self.odd = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, odd))})(?![\w-])") if odd else None
 
     def filter(self, record: logging.LogRecord) -> bool:
         """The record with message and traceback masked; none is dropped."""
@@ -60,9 +63,19 @@ class Masked(logging.Filter):
 
     def mask(self, text: str) -> str:
         """A text without names and genotypes."""
-        if self.words is not None:
-            text = self.words.sub(lambda found: self.names[found[0]], text)
+        if self.odd is not None:
+            text = self.odd.sub(lambda found: self.names[found[0]], text)
+        if self.names:
+            text = WORD.sub(self._word, text)
         return GENOTYPE.sub("...", text)
+
+    def _word(self, found: re.Match[str]) -> str:
+        """The word, or what stands for the name that it is or begins with, up to one of its dots."""
+        word = found[0]
+        for end in (len(word), *(i for i in range(len(word) - 1, 0, -1) if word[i] == ".")):
+            if word[:end] in self.names:
+                return self.names[word[:end]] + word[end:]
+        return word
 
 
 def people(config: Mapping[str, Any]) -> dict[str, str]:
