@@ -96,7 +96,7 @@ class Plan:
 
 
 def read_plan(path: Path = PLAN) -> Plan:
-    """The plan; raises PlanError listing all that is wrong, FileNotFoundError without the file."""
+    """The plan; raises PlanError listing all that is wrong, or that the file cannot be read."""
     reader = Reader(path.name)
     tree = reader.tree(path)
     wrong = [_words(f) for f in reader.findings]

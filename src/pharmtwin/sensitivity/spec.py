@@ -68,7 +68,7 @@ class SpecError(ValueError):
 
 
 def read_spec(path: str) -> tuple[Subject, Settings]:
-    """Subject and settings of a file; raises SpecError with all findings, FileNotFoundError without the file."""
+    """Subject and settings of a file; raises SpecError with all findings."""
     reader = Reader(path)
     raw = reader.tree(Path(path))
     findings = list(reader.findings)

@@ -16,6 +16,7 @@ from pharmtwin.body.people.cohort import cohort
 from pharmtwin.cohorts.sheet import sheet
 from pharmtwin.files import write_text
 from pharmtwin.synthetic.panel_genomes import panel_vcf
+from pharmtwin.tables.spreadsheet import tsv
 
 ANCESTRY = {"AFR": 0.2, "AMR": 0.15, "EAS": 0.15, "EUR": 0.35, "SAS": 0.15}
 REGIMENS = """
@@ -65,6 +66,6 @@ def make(n: int, seed: int, out: Path, *, name: str, per_vcf: int, buckets: int)
         write_vcf(out / file, panel_vcf(people, samples, seed))
         twins.loc[twins.index[rows], "vcf"] = file
         twins.loc[twins.index[rows], "sample"] = samples
-    write_text(out / "twins.tsv", twins.to_csv(sep="\t", index=False, lineterminator="\n"))
+    write_text(out / "twins.tsv", tsv(twins))
     text = CONFIG.format(n=n, name=name, folder=out, buckets=buckets, genes=", ".join(GENES), regimens=REGIMENS)
     write_text(out / "config.yaml", text)
