@@ -209,7 +209,7 @@ def test_a_plan_is_read_and_says_what_it_builds_on(tmp_path: Path) -> None:
     assert not both.uses(replace(one, study="B"), ["d"])
     assert plan.spread.gfr == 0.3 and plan.spread.people == 10
     assert read_plan().spread.few > 0  # the project's own plan
-    with pytest.raises(PlanError, match="none.yaml: cannot be read"):
+    with pytest.raises(PlanError, match=r"none\.yaml: cannot be read"):
         read_plan(tmp_path / "none.yaml")
     file.write_text(PLAN.replace("gfr", "GFR"), encoding="utf-8")
     with pytest.raises(PlanError, match=r"(?s)GFR: not known.*spread.gfr: needs value"):
