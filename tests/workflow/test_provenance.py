@@ -31,7 +31,8 @@ def test_the_crate_keeps_the_profile_and_tells_every_job(finished: Project) -> N
 def test_every_result_has_its_rule_and_every_job_its_duration(finished: Project) -> None:
     run = read_run(finished.folder / RESULTS)
     alone = {e["path"] for e in run.manifest["outputs"] if "rule" not in e}
-    assert alone == {"intake/findings.tsv", "ro-crate-metadata.json", "sbom.cdx.json"}
+    intake = {f"intake/{f}" for f in ("findings.tsv", "findings.json", "excluded.tsv")}
+    assert alone == {*intake, "ro-crate-metadata.json", "sbom.cdx.json"}
     assert {e["rule"] for e in run.manifest["outputs"] if "rule" in e} == RULES
     notes = {p.relative_to(run.folder / "logs").as_posix() for p in (run.folder / "logs").rglob("*.job.json")}
     timed = {f"{name}.job.json" for name in run.run["durations"]}
