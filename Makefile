@@ -95,8 +95,14 @@ qualification: setup
 	@test -d "$(DATA)" || { echo "make: no folder $(DATA) of reference tables; name it: make qualification DATA=folder" >&2; exit 1; }
 	$(RUN) snakemake qualification --cores $(CORES) --config qualification='{data: "$(DATA)"}'
 
+# the whole runs beside the others, one process each; 5: PYTEST_ARGS chose none of these
 test: setup
-	$(RUN) python -m pytest tests/unit tests/contract tests/fuzz tests/workflow $(PYTEST_ARGS)
+	@mkdir -p .cache; \
+	$(RUN) python -m pytest tests/workflow $(PYTEST_ARGS) > .cache/workflow-tests.log 2>&1 & workflow=$$!; \
+	trap 'kill $$workflow 2>/dev/null' INT TERM; \
+	$(RUN) python -m pytest tests/unit tests/contract tests/fuzz $(PYTEST_ARGS); others=$$?; \
+	echo "tests of whole runs:"; wait $$workflow; runs=$$?; cat .cache/workflow-tests.log; \
+	case "$$others $$runs" in "0 0"|"0 5"|"5 0") ;; *) exit 1;; esac
 
 lint: setup
 	$(RUN) ruff check .
