@@ -183,5 +183,5 @@ def test_what_cannot_be_shifted_is_refused() -> None:
 
 
 def test_criticism_of_shifts_is_refused(three: PopulationFit) -> None:
-    with pytest.raises(NotImplementedError, match="components"):
+    with pytest.raises(ValueError, match="components"):
         Replay.of(three, {"eta": np.zeros((1, 1, 3, 2))}, 1)

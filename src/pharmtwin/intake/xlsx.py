@@ -37,6 +37,7 @@ def parse_xlsx(raw: bytes, path: str) -> tuple[Sheet | None, list[Finding]]:
             names = set(parts.namelist())
             if size <= MAX_BYTES:
                 check_archive(parts, MAX_BYTES)
+    # NotImplementedError: what zipfile says of a compression method that it does not know
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         return refused(f"cannot be unpacked ({type(error).__name__})")
     if size > MAX_BYTES:

@@ -145,6 +145,10 @@ class Section:
     blocks: tuple[Block, ...]
 
 
+#: below the pages about the study
+FOOTER = "For research use only; not a medical device. Figures and tables come from the same files."
+
+
 @dataclass(frozen=True)
 class Page:
     """A page: headings, blocks above the chapters (the answer), chapters, and links up.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 
@@ -14,7 +16,7 @@ from pharmtwin.report.rows import records
 from pharmtwin.report.words import interval, number, plain, plural
 
 SEXES = {"M": "population_M", "F": "population_F"}
-Z90 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
+Z90 = NormalDist().inv_cdf(0.95)
 SYMBOLS = ("circle", "diamond", "triangle-up")
 COLOURS = ("#d55e00", "#009e73", "#cc79a7")
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pharmtwin.report.answer import MODEL_ORDER
 from pharmtwin.report.attributions import cohort_section
-from pharmtwin.report.blocks import Alert, Block, Page, Paragraph, Section, Table, Tile, Tiles
+from pharmtwin.report.blocks import FOOTER, Alert, Block, Page, Paragraph, Section, Table, Tile, Tiles
 from pharmtwin.report.evaluation_charts import event_chart, group_chart, pit_chart
 from pharmtwin.report.evaluation_tables import gap_words, group_rows, label, metric_table, tier_table
 from pharmtwin.report.inputs import ReportInputs
@@ -160,5 +160,5 @@ def evaluation_page(inputs: ReportInputs) -> Page:
             validation_section(inputs),
         ),
         home="index.html",
-        footer="For research use only; not a medical device. Figures and tables come from the same files.",
+        footer=FOOTER,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pharmtwin.report.answer import accuracy_section, answer
-from pharmtwin.report.blocks import Block, Cell, Page, Paragraph, Section, Table
+from pharmtwin.report.blocks import FOOTER, Block, Cell, Page, Paragraph, Section, Table
 from pharmtwin.report.body_charts import body_section
 from pharmtwin.report.checks import checks_section
 from pharmtwin.report.cohort import cohort_section
@@ -22,7 +22,6 @@ from pharmtwin.report.published import published_section
 from pharmtwin.report.residuals import residual_section
 from pharmtwin.report.sensitivity import sensitivity_section
 
-FOOTER = "For research use only; not a medical device. Figures and tables come from the same files."
 Part = Callable[[ReportInputs], Section]
 #: page -> name, what it tells, its chapters
 STAGES: dict[str, tuple[str, str, tuple[Part, ...]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from pharmtwin.report.blocks import Block, Bullets, Cell, Paragraph, Section, Table
 from pharmtwin.report.genome_calls import NO_CALL, top_rows
 from pharmtwin.report.inputs import ReportInputs
-from pharmtwin.report.quantities import ALIKE, UNUSED
+from pharmtwin.report.quantities import UNUSED, differs
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import count, plural, without_folders
 
@@ -132,7 +132,7 @@ def _body_limits(inputs: ReportInputs) -> list[str]:
             f"{plural(n, 'twin')} {'has' if n == 1 else 'have'} measured plasma proteins or haematocrit. The drug file "
             f"of {inputs.drug} names no binding protein, so they change no prediction."
         )
-    times = inputs.body[inputs.body["quantity"].isin(UNUSED) & ((inputs.body["value"] - 1).abs() > ALIKE)]
+    times = inputs.body[inputs.body["quantity"].isin(UNUSED) & inputs.body["value"].map(differs)]
     if n := times["twin_id"].nunique():
         said.append(
             f"In {plural(n, 'twin')} a condition changes gastric emptying or intestinal transit. Both times are "

@@ -16,12 +16,12 @@ from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.limits import BADGES, SEVERITIES
 from pharmtwin.report.people import conditions_of
 from pharmtwin.report.quantities import (
-    ALIKE,
     COVARIATES,
     QUANTITIES,
     UNUSED,
     conditions,
     covariate,
+    differs,
     named_columns,
     protein,
     quantity,
@@ -164,7 +164,7 @@ def _changed(inputs: ReportInputs, twin: str) -> list[Block]:
         if own is None or str(r.quantity) == "GFR_healthy" or not (r.value > 0 and own.value > 0):
             continue
         ratio = float(own.value) / float(r.value)
-        if abs(ratio - 1) > ALIKE:
+        if differs(ratio):
             rows.append((abs(np.log(ratio)), quantity(str(r.quantity)), unit(r.unit), r.value, own.value, ratio))
     if not rows:
         return [Paragraph(f"Conditions: {words}. They change nothing in this body.")]
@@ -184,7 +184,7 @@ def _molecules(body: dict[str, Any]) -> list[Block]:
     content = {name: float(r.value) for name, r in body.items() if name.startswith("enzyme_")}
     if not content:
         return []
-    rows = [[*protein(name), number(v)] for name, v in content.items() if abs(v - 1) > ALIKE]
+    rows = [[*protein(name), number(v)] for name, v in content.items() if differs(v)]
     alike = len(content) - len(rows)
     if not rows:
         return [Paragraph(f"Enzymes and transporters: all {alike} as in the healthy adult of 25 years.", "small")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 UNITS = {"1": "", "m2": "m²", "kg/m2": "kg/m²", "mL/min/1.73m2": "mL/min/1.73\u00a0m²"}
@@ -43,9 +44,6 @@ QUANTITIES = {
 }
 #: quantities that are computed and reach no prediction
 UNUSED = ("gastric_emptying_time", "intestinal_transit_time")
-
-#: a relative difference that is not shown: it would print as 0 or 1 %
-ALIKE = 0.005
 
 ORGANS = {
     "venous": "venous blood",
@@ -117,3 +115,8 @@ def conditions(text: str) -> list[str]:
             level = re.sub(r"^([\d.+]+)\s*wk$", r"week \1", level.strip())
             out.append(f"{CONDITIONS.get(name.strip().lower(), name)} {level}".strip())
     return out
+
+
+def differs(ratio: float) -> bool:
+    """Whether a ratio prints as other than 100 %; a missing one does not."""
+    return not math.isnan(ratio) and round(100.0 * ratio) != 100

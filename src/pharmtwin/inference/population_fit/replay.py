@@ -48,10 +48,10 @@ class Replay:
 
         draws : by name, (chains, draws, ...), ``eta`` and ``omega`` among them.
 
-        Raises NotImplementedError for a fit with shifts: new people would need their hypotheses.
+        Raises ValueError for a fit with shifts: new people would need their hypotheses.
         """
         if len(fit.shifts):
-            raise NotImplementedError("criticism of a fit with shifts: give its hypotheses as components")
+            raise ValueError("a fit with shifts cannot be criticised: give its hypotheses as components")
         first = next(iter(draws.values()))
         chains, n = first.shape[:2]
         kept = np.unique(np.linspace(0, n - 1, min(n, max(most // chains, 1))).round().astype(int))
