@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ def made() -> Made:
 def posterior(made: Made) -> Posterior:
     fit, compiled, centre = made
     return sample(fit, PLAN, master=7, name="normal", compiled=compiled, centre=centre)
+
+
+def test_compiled_code_does_not_depend_on_what_was_inlined(made: Made) -> None:
+    """Nothing may be fused or reordered: else code from a cache and code compiled now differ in the last digit."""
+    _, compiled, _ = made
+    for function in (compiled.compiled_logp_func, compiled.compiled_expand_func):
+        text = function.inspect_llvm()
+        assert re.search(r"= (fmul|fadd|fsub|fdiv) ", text)
+        assert not re.search(r"= (fmul|fadd|fsub|fdiv) [^,]*\b(fast|contract|reassoc|arcp|afn)\b", text)
 
 
 def exact() -> tuple[Floats, Floats]:

@@ -111,10 +111,16 @@ def said_of(fit: PopulationFit, method: str, verdict: str) -> dict[str, str]:
 
 
 def compile_fit(fit: PopulationFit) -> Any:
-    """The compiled density (nutpie, numba)."""
-    import nutpie
+    """The compiled density (nutpie, numba), without contraction or reassociation of sums.
 
-    return nutpie.compile_pymc_model(fit.model, backend="numba")
+    Those follow what the compiler inlines, which differs between code that is compiled now and code from PyTensor's
+    cache: with them the first run on a machine had other draws than the second.
+    """
+    import nutpie
+    import pytensor
+
+    with pytensor.config.change_flags(numba__fastmath=False):
+        return nutpie.compile_pymc_model(fit.model, backend="numba")
 
 
 def sample(
