@@ -15,12 +15,12 @@ from pharmtwin.dossier.build import PlanState
 from pharmtwin.dossier.command import _target, make, time_of
 from pharmtwin.dossier.evidence import activities
 from pharmtwin.dossier.package import write_hashes
-from pharmtwin.dossier.rerun import exposure_table
 from pharmtwin.dossier.run import digest_of, files_of, read_run
 from pharmtwin.dossier.write import plan_state
 from pharmtwin.facts import sha256_file
 from pharmtwin.intake.config import load_config
 from pharmtwin.provenance.equivalence import tost_table
+from pharmtwin.provenance.page import exposure_table
 
 
 def _config() -> dict[str, Any]:

@@ -43,7 +43,8 @@ ALLOWED = {
     "nca": {"intake"} | LOWER,
     "dossier": STAGES | {"bioequivalence", "core", "model", "engine", "exchange", "workflow", "provenance"} | LOWER,
     "bioequivalence": {"nca", "intake", "evaluation"} | LOWER,
-    "provenance": {"workflow", "intake", "bioequivalence"} | LOWER,
+    # the page of two runs is drawn with the report's blocks
+    "provenance": {"workflow", "intake", "bioequivalence", "report"} | LOWER,
     "tables": LOWER,
 }
 #: the check of the input asks the genome stage's own checks about the VCFs, and the body stage's about the twins

@@ -10,8 +10,9 @@ import yaml
 from tests.unit.run_fixture import config, lay, place, run
 
 from pharmtwin.cli import main
-from pharmtwin.provenance import command, rerun
 from pharmtwin.provenance import manifest as m
+from pharmtwin.provenance import rerun
+from pharmtwin.provenance.agreement import agreement
 from pharmtwin.provenance.hashes import write_sealed
 from pharmtwin.provenance.rerun import RerunError, lay_out
 from pharmtwin.provenance.verify import read_run
@@ -124,6 +125,6 @@ def test_other_inputs_are_no_question_of_tolerance(
     run(folder)
     other = other_run(folder, tmp_path / "other", "x\n", "z80")
     one, two = read_run(folder), read_run(other)
-    assert command.agreement(one, two, (0.8, 1.25)) == 0
+    assert agreement(one, two).agrees
     two.manifest["config"]["master_seed"] = 4
-    assert command.agreement(one, two, (0.8, 1.25)) == 1
+    assert not agreement(one, two).agrees

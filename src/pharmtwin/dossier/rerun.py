@@ -6,15 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from pharmtwin.findings import Finding
 from pharmtwin.provenance.compare import compare as compare_runs
-from pharmtwin.provenance.equivalence import LIMITS, exposure_tost
+from pharmtwin.provenance.equivalence import exposure_tost
+from pharmtwin.provenance.page import exposure_table
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report.blocks import Table
-from pharmtwin.report.words import NONE, count, interval, number
-from pharmtwin.tables import records
 
 
 @dataclass(frozen=True)
@@ -23,24 +20,6 @@ class Rerun:
 
     problems: tuple[str, ...]
     table: Table
-
-
-def exposure_table(tost: pd.DataFrame) -> Table:
-    """The table of :func:`pharmtwin.provenance.equivalence.tost_table` for readers; no row is left out."""
-    rows = []
-    for r in records(tost):
-        unpaired = int(r.only_reference) + int(r.only_test)
-        head = [str(r.scenario), str(r.model), str(r.metric), count(r.n), count(unpaired)]
-        if r.reason:
-            rows.append([*head, NONE, NONE, f"not tested: {r.reason}"])
-            continue
-        said = "equivalent" if r.equivalent else "NOT shown equivalent"
-        rows.append([*head, interval(r.ratio, r.lo90, r.hi90), number(r.largest), said])
-    header = ["Scenario", "Model", "Metric", "Pairs", "Without pair", "Ratio of geometric means (90 %)"]
-    header += ["Furthest twin", "TOST"]
-    low, high = LIMITS
-    note = f"Second run over first; pairs are twins; limits {low:.2f} to {high:.2f}; the ratio furthest from 1."
-    return Table.create("Exposure of two runs", header, rows, text=(0, 1, 2, 7), note=note)
 
 
 def compare(first: Path, second: str) -> tuple[Rerun | None, list[Finding]]:

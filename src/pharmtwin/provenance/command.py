@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pharmtwin.provenance import compare as c
 from pharmtwin.provenance import verify as v
+from pharmtwin.provenance.manifest import COMPARED
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", type=Path, metavar="DIR", help="with --rerun: work in this new folder and keep it")
     add("--limits", nargs=2, type=float, default=[0.8, 1.25], metavar=("LOW", "HIGH"),
         help="of the ratios of AUC and Cmax (default 0.8 1.25)")  # fmt: skip
+    add("--page", type=Path, metavar="DIR",
+        help="folder for the page of two runs (default: compared/ in the results of the first)")  # fmt: skip
     return parser
 
 
@@ -74,7 +76,7 @@ def _two(one: v.Recorded, other: v.Recorded, arguments: argparse.Namespace) -> i
     """The outputs of both against their manifests, then the two against each other."""
     changed = [p for run in (one, other) for p in _problems(run, ["outputs"], None)]
     print("\n".join(changed) or f"verified: {one.folder} and {other.folder}: every output as recorded")
-    return max(int(bool(changed)), agreement(one, other, tuple(arguments.limits)))
+    return _compare(one, other, arguments, changed)
 
 
 def _rerun(run: v.Recorded, arguments: argparse.Namespace) -> int:
@@ -99,40 +101,21 @@ def _rerun(run: v.Recorded, arguments: argparse.Namespace) -> int:
         except RerunError as error:
             print(f"verify: {error}")
             return 1
-        return max(int(bool(problems)), agreement(run, v.read_run(fresh), tuple(arguments.limits)))
+        return _compare(run, v.read_run(fresh), arguments, problems, fresh=True)
 
 
-def agreement(one: v.Recorded, other: v.Recorded, limits: tuple[float, float]) -> int:
-    """Print how two runs agree, by bytes, by tolerance and by TOST; 0 if they do.
+def _compare(
+    one: v.Recorded, other: v.Recorded, arguments: argparse.Namespace, changed: Sequence[str], fresh: bool = False
+) -> int:
+    """Print how two runs agree and write the page of it; 0 if they do."""
+    from pharmtwin.provenance.agreement import agreement, agreement_lines
+    from pharmtwin.provenance.page import write_page
 
-    Equal bytes are demanded on one machine class. Results of another class may differ within
-    ``resources/rerun_tolerance.tsv`` where inputs, facts, code, settings and packages are the same.
-    """
-    from pharmtwin.provenance.equivalence import exposure_tost, tost_lines
-
-    given, outputs = c.compare_given(one, other), c.compare_section(one, other, "outputs")
-    print("\n".join([*given, *outputs]) or "the two runs are byte-equal")
-    agrees = not given and not outputs
-    if not agrees:
-        if c.same_names(one, other) and not c.results_that_differ(one, other):
-            print("every result is byte-equal; what differs describes the run or was given to it")
-        classes = c.class_differences(one, other)
-        print("\n".join(f"machine class: {d}" for d in classes) or "machine class: the same: equal bytes are demanded")
-        within = _tolerance(one, other)
-        agrees = bool(classes) and not given and c.same_names(one, other) and within
-        if agrees:
-            print("the two runs agree within tolerance (resources/rerun_tolerance.tsv)")
-    print("\n".join(tost_lines(exposure_tost(one.folder, other.folder, limits), limits)))
-    return 0 if agrees else 1
-
-
-def _tolerance(one: v.Recorded, other: v.Recorded) -> bool:
-    from pharmtwin.provenance.tolerance import judge_all
-
-    judged = judge_all(c.results_that_differ(one, other), one.folder, other.folder)
-    problems = [p for j in judged for p in j.problems]
-    print("\n".join(f"not compared: {s}" for j in judged for s in j.skipped) or "not compared: nothing")
-    print(
-        "\n".join(f"outside tolerance: {p}" for p in problems) or f"within tolerance: {len(judged)} files that differ"
-    )
-    return not problems
+    found = agreement(one, other, tuple(arguments.limits))
+    print("\n".join(agreement_lines(found)))
+    folder = arguments.page or one.folder / COMPARED
+    try:
+        print(f"page: {write_page(found, folder, changed, fresh)}")
+    except OSError as error:  # results on a medium that cannot be written are compared all the same
+        print(f"verify: no page at {folder} (--page FOLDER): {error.strerror}", file=sys.stderr)
+    return 0 if found.agrees and not changed else 1

@@ -22,6 +22,18 @@ def exposures(folder: Path) -> pd.DataFrame:
     return found[found["metric"].isin(METRICS)]
 
 
+def paired(reference: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Twins, scenarios, models and metrics of two runs beside each other, a row a value; by :data:`KEY`.
+
+    Columns of both with ``_r`` (reference) and ``_t`` (test), empty where a run has no such row; ``ratio`` test over
+    reference and ``percent`` its difference from 1 in %, empty unless both medians are above 0.
+    """
+    pairs = reference.merge(test, on=KEY, how="outer", suffixes=("_r", "_t")).sort_values(KEY, kind="stable")
+    both = (pairs["median_r"] > 0) & (pairs["median_t"] > 0)
+    ratio = (pairs["median_t"] / pairs["median_r"]).where(both)
+    return pairs.assign(ratio=ratio, percent=100 * (ratio - 1)).reset_index(drop=True)
+
+
 def exposure_tost(reference: Path, test: Path, limits: tuple[float, float] = LIMITS) -> pd.DataFrame:
     """:func:`tost_table` of two folders of results."""
     return tost_table(exposures(reference), exposures(test), limits)
@@ -40,11 +52,10 @@ def tost_table(reference: pd.DataFrame, test: pd.DataFrame, limits: tuple[float,
     Columns scenario, model, metric, n, ratio, lo90, hi90, p_low, p_high, largest (ratio furthest from 1), equivalent,
     only_reference, only_test (rows with a value in one run only), reason (why no test was possible).
     """
-    pairs = reference.merge(test, on=KEY, how="outer", suffixes=("_r", "_t"))
     rows = []
-    for (scenario, model, metric), group in pairs.groupby(["scenario", "model", "metric"], sort=True):
+    for (scenario, model, metric), group in paired(reference, test).groupby(["scenario", "model", "metric"], sort=True):
         r, t = group["median_r"], group["median_t"]
-        both = (r > 0) & (t > 0)
+        both = group["ratio"].notna()
         row = {
             "scenario": scenario, "model": model, "metric": metric, "n": int(both.sum()),
             "only_reference": int((r.notna() & t.isna()).sum()), "only_test": int((t.notna() & r.isna()).sum()),
@@ -53,7 +64,7 @@ def tost_table(reference: pd.DataFrame, test: pd.DataFrame, limits: tuple[float,
             rows.append(row | {"equivalent": False, "reason": f"{both.sum()} pairs above 0: a test needs two"})
             continue
         found = paired_tost(t[both], r[both], limits)
-        ratios = (t[both] / r[both]).to_numpy(dtype=float)
+        ratios = group["ratio"][both].to_numpy(dtype=float)
         far = float(ratios[np.abs(np.log(ratios)).argmax()])
         rows.append(row | {
             "ratio": found.ratio, "lo90": found.low, "hi90": found.high, "p_low": found.p_low, "p_high": found.p_high,

@@ -36,8 +36,10 @@ MANIFEST, RUN, CRATE, SBOM = "manifest.json", "run.json", "ro-crate-metadata.jso
 NOT_COMPARED = {MANIFEST, RUN}
 #: folder of the results that keeps a copy of the code and of the facts
 KEPT = "code"
+#: folder of the results in which `verify` writes the page of this run and another
+COMPARED = "compared"
 #: folders that are not part of the comparable results; the dossier, written after the manifest, has hashes of its own
-APART = {"logs", "dossier", "figures", KEPT}
+APART = {"logs", "dossier", "figures", COMPARED, KEPT}
 #: blocks of the configuration that change no result: paths (files are listed by hash) and the later dossier's own
 BESIDE = ("paths", "dossier")
 #: index files that readers of genomes look for beside another file

@@ -57,7 +57,8 @@ def rule_for(known: Iterable[Rule], file: str, column: str) -> Rule:
     return next(fits, Rule(file, column, "same", 0.0, "no tolerance is stated"))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_result(path: Path) -> pd.DataFrame:
+    """A table of the results (.parquet or .tsv) as it is, whatever its schema was when it was written."""
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
@@ -98,7 +99,7 @@ def _judge_column(rule: Rule, name: str, one: pd.DataFrame, other: pd.DataFrame)
 
 def judge_table(file: str, one: Path, other: Path, known: list[Rule]) -> Judged:
     """Two tables by column; rows are compared in file order, and what is no number has to be the same."""
-    a, b = _read(one), _read(other)
+    a, b = read_result(one), read_result(other)
     if list(a.columns) != list(b.columns) or len(a) != len(b):
         return Judged(file, (f"{file}: {len(a)} rows x {len(a.columns)} columns and {len(b)} x {len(b.columns)}",))
     problems, skipped = [], []
