@@ -17,6 +17,7 @@ rule explain:
     output:
         steps=f"{OUT}/explain/{{bucket}}/steps.parquet",
         counterfactuals=f"{OUT}/explain/{{bucket}}/counterfactuals.parquet",
+        courses=f"{OUT}/explain/{{bucket}}/counterfactual_courses.parquet",
         dose_options=f"{OUT}/explain/{{bucket}}/dose_options.parquet",
         checks=f"{OUT}/explain/{{bucket}}/solver_check.tsv",
     log:

@@ -1,7 +1,7 @@
 # The figures of the cohort's pages as files (SVG, PNG, TSV), for papers and for Snakemake's own report. No study needs it.
 rule figures:
     input:
-        index=f"{OUT}/report/index.html",
+        report=f"{OUT}/report",
     output:
         figures=report(
             directory(f"{OUT}/figures"),

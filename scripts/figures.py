@@ -9,6 +9,6 @@ from pharmtwin.workflow.job import start
 from pharmtwin.workflow.reporting import report_inputs
 
 log = start(snakemake)
-results = Path(snakemake.input.index).parents[1]
+results = Path(snakemake.input.report).parent
 inputs = report_inputs(files_of(results), snakemake.config, study(snakemake.config), results)
 log.info("%d files", len(write_figures(inputs, Path(snakemake.output.figures))))

@@ -11,8 +11,7 @@ from pharmtwin.workflow.reporting import report_inputs
 log = start(snakemake)
 inputs = report_inputs(snakemake.input, snakemake.config, study(snakemake.config))
 pages = build_report(inputs)
-folder = Path(snakemake.output.index).parent
-Path(snakemake.output.pages).mkdir(parents=True, exist_ok=True)
+folder = Path(snakemake.output.pages)
 for name, text in sorted(pages.items()):
     write_text(folder / name, text)
 log.info("%d pages, %d bytes", len(pages), sum(len(t) for t in pages.values()))

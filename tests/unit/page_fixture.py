@@ -23,6 +23,7 @@ def page_tables(twins: list[str], scenario: str, fitted: int) -> dict[str, Any]:
     """Tables of a twin's page, the events sheet, reference bodies and the activity map."""
     steps: list[dict[str, object]] = []
     others: list[dict[str, object]] = []
+    courses: list[dict[str, object]] = []
     doses: list[dict[str, object]] = []
     for i, twin in enumerate(twins[:fitted]):
         before = np.nan
@@ -54,6 +55,11 @@ def page_tables(twins: list[str], scenario: str, fitted: int) -> dict[str, Any]:
                 "ratio": 0.3333, "ratio_lo90": 0.1, "ratio_hi90": 0.8,
             }
         )  # fmt: skip
+        courses += [
+            {**{k: head[k] for k in ("twin_id", "scenario", "model", "n_draws")}, "gene": "CYP2D6",
+             "diplotype": "*1/*1", "case": case, "time_h": t, "q05": level / 2, "q50": level, "q95": level * 2}
+            for case, level in (("actual", 40.0), ("exchanged", 12.5)) for t in (0.0, 12.0, 24.0, 36.0, 48.0)
+        ]  # fmt: skip
         for dose, p in ((20.0, 0.25), (40.0, 0.75)):
             for metric, unit, aim in (("AUCtau", "ng*h/mL", False), ("Ctrough", "ng/mL", True)):
                 doses.append(
@@ -78,6 +84,7 @@ def page_tables(twins: list[str], scenario: str, fitted: int) -> dict[str, Any]:
     return {
         "steps": pd.DataFrame(steps, columns=schema("steps").names),
         "counterfactuals": pd.DataFrame(others, columns=schema("counterfactuals").names),
+        "counterfactual_courses": pd.DataFrame(courses, columns=schema("counterfactual_courses").names),
         "dose_options": pd.DataFrame(doses, columns=schema("dose_options").names),
         "events": pd.DataFrame(rows),
         "reference_body": pd.DataFrame(reference, columns=["twin_id", "quantity", "value", "unit"]),

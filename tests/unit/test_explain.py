@@ -22,11 +22,11 @@ from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.targets import Target, faults, read_targets, target_of
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.intake.config import check_config, load_config
-from pharmtwin.pbpk.alternatives import attainment, dose_rows, with_activity
+from pharmtwin.pbpk.alternatives import attainment, course_rows, dose_rows, with_activity
 from pharmtwin.pbpk.explain import explain_bucket, explained_scenario
 from pharmtwin.pbpk.predict import POPULATION, Inputs, parameter_draws, predict_scenarios
 from pharmtwin.pbpk.stage import settings_of
-from pharmtwin.pbpk.steps import STEPS, factor, knowing
+from pharmtwin.pbpk.steps import STEPS, Outcome, factor, knowing
 
 SCENARIO = Scenario("once", 20.0, 24.0, 2, "oral")
 N, MASTER = 12, 9
@@ -144,6 +144,38 @@ def test_a_twin_without_active_alleles_would_clear_more_with_normal_ones(inputs:
     auc = rows[rows.metric == "AUCtau"].iloc[0]
     assert (auc.gene, auc.diplotype, auc.n_draws) == ("CYP2D6", "*1/*1", N)
     assert auc.ratio_hi90 < 1 and auc["median"] < auc.actual_median
+
+
+def test_courses_are_those_of_the_exposures_and_of_the_profiles(inputs: Inputs) -> None:
+    """At the end of the last interval a course is Ctrough; as the twin is, it is the profile of the pbpk stage."""
+    tables = explain_bucket(inputs, ["sampled", "unsampled"], SCENARIO, CONFIG, "x", logging.getLogger())
+    courses, other = tables["counterfactual_courses"], tables["counterfactuals"].set_index(["twin_id", "metric"])
+    assert len(courses) == 2 * 2 * len(SCENARIO.times()) and (courses["n_draws"] == N).all()
+    profiles = predict_scenarios(inputs, ["sampled", "unsampled"], [SCENARIO], settings_of(CONFIG, page=True), "p")[1]
+    for twin, model in (("sampled", "twin"), ("unsampled", "covariates")):
+        for case, prefix in (("actual", "actual_"), ("exchanged", "")):
+            mine = courses[(courses.twin_id == twin) & (courses.case == case)]
+            last = mine[mine.time_h == mine.time_h.max()].iloc[0]
+            trough = other.loc[(twin, "Ctrough")]
+            assert [last.q50, last.q05, last.q95] == [trough[f"{prefix}{q}"] for q in ("median", "lo90", "hi90")]
+            assert (mine.model == model).all() and np.array_equal(mine.time_h, SCENARIO.times())
+        drawn = profiles[(profiles.twin_id == twin) & (profiles.model == model)]
+        actual = courses[(courses.twin_id == twin) & (courses.case == "actual")]
+        assert np.array_equal(actual[["q05", "q50", "q95"]], drawn[["q05", "q50", "q95"]])
+    exchanged = courses[courses.case == "exchanged"].set_index(["twin_id", "time_h"])["q50"]
+    actual = courses[courses.case == "actual"].set_index(["twin_id", "time_h"])["q50"]
+    assert (exchanged["sampled"][1:] < actual["sampled"][1:]).all()
+
+
+def test_a_draw_that_failed_one_way_is_in_neither_course(inputs: Inputs) -> None:
+    times = len(SCENARIO.times())
+    good = np.tile(np.arange(1.0, 5.0)[:, None], (1, times))
+    failed = good.copy()
+    failed[3] = np.nan
+    one, other = (Outcome({m: c[:, 0] for m in METRICS}, c) for c in (good, failed))
+    rows = pd.DataFrame(course_rows(inputs, "sampled", SCENARIO, one, other))
+    assert (rows["n_draws"] == 3).all() and (rows["q50"] == 2.0).all()
+    assert course_rows(inputs, "sampled", SCENARIO, one, Outcome(one.metrics, np.full((4, times), np.nan))) == []
 
 
 def test_doses_are_the_scenarios_own_and_the_wished_ones(inputs: Inputs) -> None:

@@ -91,6 +91,7 @@ def files_of(folder: Path) -> SimpleNamespace:
         predictions=by_bucket("pbpk", "predictions.parquet"),
         steps=by_bucket("explain", "steps.parquet"),
         counterfactuals=by_bucket("explain", "counterfactuals.parquet"),
+        counterfactual_courses=by_bucket("explain", "counterfactual_courses.parquet"),
         dose_options=by_bucket("explain", "dose_options.parquet"),
         checks=found(
             *(f"{s}/solver_check.tsv" for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*"))

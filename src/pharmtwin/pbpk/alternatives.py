@@ -6,6 +6,7 @@ the concentrations taught about its enzymes, and only the activity of its genes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,17 +15,19 @@ from numpy.typing import NDArray
 
 from pharmtwin.core.assembly import individual_columns, typical_individual
 from pharmtwin.core.draws import ACTIVITY, individual_draws
-from pharmtwin.core.exposure import Scenario, log_quantiles
+from pharmtwin.core.exposure import QUANTILES, Scenario, log_quantiles
 from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.targets import Target
 from pharmtwin.core.whole_body import INDIVIDUAL
 from pharmtwin.pbpk.predict import Inputs, Settings, mixture_of, models_of, parameter_draws
-from pharmtwin.pbpk.steps import good, interval, solve
+from pharmtwin.pbpk.steps import Outcome, good, interval, solve
 
 Floats = NDArray[np.float64]
 GENE, DIPLOTYPE = "CYP2D6", "*1/*1"
 NORMAL = 1.0  # activity of *1/*1: by definition, activity is relative to score 2
+#: quantiles of a course
+COURSE = ("q05", "q50", "q95")
 F_GENE = INDIVIDUAL.index("f_CYP2D6")
 
 
@@ -70,29 +73,54 @@ def with_activity(inputs: Inputs, twin_id: str, activity: float, n: int, master:
     return P
 
 
-def gene_rows(
-    inputs: Inputs, twin_id: str, scenario: Scenario, actual: dict[str, Floats], settings: Settings, stage: str
-) -> tuple[list[dict[str, object]], pd.DataFrame]:
-    """Rows of table ``counterfactuals`` of one twin; ``actual`` holds its metrics, draw by draw."""
+def exchanged(
+    inputs: Inputs, twin_id: str, scenario: Scenario, settings: Settings, stage: str
+) -> tuple[Outcome, pd.DataFrame]:
+    """The twin with the exchanged genotype, draw by draw; and rows of ``solver_check``."""
     P = with_activity(inputs, twin_id, NORMAL, settings.draws, settings.master_seed)
-    other, checks = solve(
-        P, scenario, settings, f"{twin_id}/{scenario.name}/{GENE} {DIPLOTYPE.replace('/', '|')}", stage
-    )
+    name = f"{twin_id}/{scenario.name}/{GENE} {DIPLOTYPE.replace('/', '|')}"
+    return solve(P, scenario, settings, name, stage)
+
+
+def gene_rows(
+    inputs: Inputs, twin_id: str, scenario: Scenario, actual: Outcome, other: Outcome
+) -> list[dict[str, object]]:
+    """Rows of table ``counterfactuals`` of one twin, as it is and with the exchanged genotype."""
     rows: list[dict[str, object]] = []
     for metric, unit in METRICS.items():
-        both = np.isfinite(actual[metric]) & np.isfinite(other[metric])
-        a, b = actual[metric][both], other[metric][both]
+        was, would = actual.metrics[metric], other.metrics[metric]
+        both = np.isfinite(was) & np.isfinite(would)
+        a, b = was[both], would[both]
         ratios = log_quantiles(b / a) if len(a) and (a > 0).all() else (np.nan,) * 3
-        was = {f"actual_{k}": v for k, v in interval(a).items()}
         rows.append(
             {
                 "twin_id": twin_id, "scenario": scenario.name, "metric": metric, "unit": unit,
-                "model": best_model(inputs, twin_id), "gene": GENE, "diplotype": DIPLOTYPE, **was, **interval(b),
+                "model": best_model(inputs, twin_id), "gene": GENE, "diplotype": DIPLOTYPE,
+                **{f"actual_{k}": v for k, v in interval(a).items()}, **interval(b),
                 **dict(zip(("ratio", "ratio_lo90", "ratio_hi90"), ratios)), "n_draws": len(a),
                 "n_failed": int((~both).sum()),
             }
         )  # fmt: skip
-    return rows, checks
+    return rows
+
+
+def course_rows(
+    inputs: Inputs, twin_id: str, scenario: Scenario, actual: Outcome, other: Outcome
+) -> list[dict[str, object]]:
+    """Rows of table ``counterfactual_courses`` of one twin; none where no draw was solved both ways."""
+    both = np.isfinite(actual.course).all(axis=1) & np.isfinite(other.course).all(axis=1)
+    if not both.any():
+        return []
+    head = {"twin_id": twin_id, "scenario": scenario.name, "gene": GENE, "diplotype": DIPLOTYPE,
+            "model": best_model(inputs, twin_id), "n_draws": int(both.sum())}  # fmt: skip
+    rows: list[dict[str, object]] = []
+    for case, outcome in (("actual", actual), ("exchanged", other)):
+        bands = np.quantile(outcome.course[both], [QUANTILES[q] for q in COURSE], axis=0)
+        rows += [
+            {**head, "case": case, "time_h": float(t), **{q: float(bands[i, j]) for i, q in enumerate(COURSE)}}
+            for j, t in enumerate(scenario.times())
+        ]
+    return rows
 
 
 def dose_rows(
@@ -101,7 +129,7 @@ def dose_rows(
     scenario: Scenario,
     doses: list[float],
     target: Target | None,
-    actual: dict[str, Floats],
+    actual: Mapping[str, Floats],
     settings: Settings,
     stage: str,
 ) -> tuple[list[dict[str, object]], pd.DataFrame]:
@@ -113,7 +141,8 @@ def dose_rows(
         values = actual
         if dose != scenario.dose_mg:
             given = replace(scenario, dose_mg=dose)
-            values, failed = solve(P, given, settings, f"{twin_id}/{scenario.name} with {dose:g} mg/dose", stage)
+            solved, failed = solve(P, given, settings, f"{twin_id}/{scenario.name} with {dose:g} mg/dose", stage)
+            values = solved.metrics
             checks.append(failed)
         for metric, unit in METRICS.items():
             n = len(good(values[metric]))

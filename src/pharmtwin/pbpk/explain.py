@@ -13,13 +13,13 @@ from pharmtwin.core.exposure import Scenario
 from pharmtwin.core.targets import Target, target_of
 from pharmtwin.core.unsolved import run_name
 from pharmtwin.facts import resource_path
-from pharmtwin.pbpk.alternatives import best_model, dose_rows, gene_rows
+from pharmtwin.pbpk.alternatives import best_model, course_rows, dose_rows, exchanged, gene_rows
 from pharmtwin.pbpk.predict import Inputs, parameter_draws
 from pharmtwin.pbpk.stage import settings_of
 from pharmtwin.pbpk.steps import good, solve, step_rows
 from pharmtwin.tables import conform, schema
 
-TABLES = ("steps", "counterfactuals", "dose_options", "solver_check")
+TABLES = ("steps", "counterfactuals", "counterfactual_courses", "dose_options", "solver_check")
 
 
 def explained_scenario(config: Mapping[str, Any], scenarios: Sequence[Scenario]) -> Scenario:
@@ -40,7 +40,7 @@ def study_target(config: Mapping[str, Any]) -> Target | None:
 def explain_bucket(
     inputs: Inputs, twins: Sequence[str], scenario: Scenario, config: Mapping[str, Any], stage: str, log: logging.Logger
 ) -> dict[str, pd.DataFrame]:
-    """Tables ``steps``, ``counterfactuals``, ``dose_options`` and ``solver_check`` of the given twins of a bucket."""
+    """The tables :data:`TABLES` of the given twins of a bucket."""
     wish, target = config["explain"], study_target(config)
     settings = settings_of(config, page=True)
     doses = [float(d) for d in wish["doses"]]
@@ -54,12 +54,13 @@ def explain_bucket(
             P, _ = parameter_draws(inputs, twin, "covariates", settings.draws, settings.master_seed)
             actual, failed = solve(P, scenario, settings, run_name(twin, scenario.name, "covariates"), stage)
             checks.append(failed)
-        if len(good(actual["AUCtau"])):
-            other, failed = gene_rows(inputs, twin, scenario, actual, settings, stage)
-            rows["counterfactuals"] += other
+        if len(good(actual.metrics["AUCtau"])):
+            other, failed = exchanged(inputs, twin, scenario, settings, stage)
+            rows["counterfactuals"] += gene_rows(inputs, twin, scenario, actual, other)
+            rows["counterfactual_courses"] += course_rows(inputs, twin, scenario, actual, other)
             checks.append(failed)
             if doses:
-                options, failed = dose_rows(inputs, twin, scenario, doses, target, actual, settings, stage)
+                options, failed = dose_rows(inputs, twin, scenario, doses, target, actual.metrics, settings, stage)
                 rows["dose_options"] += options
                 checks.append(failed)
     log.info("%d twins explained", len(twins))

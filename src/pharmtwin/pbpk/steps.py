@@ -7,13 +7,16 @@ numbers draw by draw, so that a step shows the knowledge and not the dice.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.core.assembly import individual_columns, typical_individual
 from pharmtwin.core.draws import ACTIVITY, gfr_factors, individual_draws
-from pharmtwin.core.exposure import Scenario, interval_metrics, log_quantiles
+from pharmtwin.core.exposure import NG_ML, Scenario, interval_metrics, log_quantiles
 from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
 from pharmtwin.core.whole_body import whole_body
@@ -57,20 +60,36 @@ def _gfr_spread(inputs: Inputs, name: str, n: int, master: int) -> Floats:
     return gfr_factors(SHARED, float(mixture_of(inputs.priors, name, "GFR").iloc[0].scale), n, master)
 
 
-def solve(
-    P: Floats, scenario: Scenario, settings: Settings, run: str, stage: str
-) -> tuple[dict[str, Floats], pd.DataFrame]:
-    """Metrics of the last dosing interval, a value a draw (NaN where it failed), and rows of ``solver_check``."""
+@dataclass(frozen=True)
+class Outcome:
+    """One scenario solved for a number of draws.
+
+    ``metrics``: of the last dosing interval, (n,) each; ``course``: plasma concentration (ng/mL) at
+    :meth:`pharmtwin.core.exposure.Scenario.times`, (n, n_times). NaN where a draw failed.
+    """
+
+    metrics: Mapping[str, Floats]
+    course: Floats
+
+    @classmethod
+    def none(cls) -> Outcome:
+        """Of no draws."""
+        return cls(dict.fromkeys(METRICS, np.empty(0)), np.empty((0, 0)))
+
+
+def solve(P: Floats, scenario: Scenario, settings: Settings, run: str, stage: str) -> tuple[Outcome, pd.DataFrame]:
+    """The scenario with parameters ``P`` (n, n_parameters), a row a draw; and rows of ``solver_check``."""
     model, times = whole_body(), scenario.times()
     doses: tuple[Dose, ...] = scenario.doses()
     batch = pack(model, P, [doses] * len(P), [times] * len(P))
     solved = simulate(model, batch, engine=settings.engine, rtol=settings.rtol)
     checks = note_failures(model, batch, solved, [f"{run}/draw{k}" for k in range(len(P))], stage)
-    rows = [
-        interval_metrics(scenario, times, solved.of(k)) if solved.flag[k] == 0 else dict.fromkeys(METRICS, np.nan)
-        for k in range(len(P))
-    ]
-    return {m: np.array([r[m] for r in rows]) for m in METRICS}, checks
+    course = np.full((len(P), len(times)), np.nan)
+    rows = [dict.fromkeys(METRICS, np.nan) for _ in P]
+    for k in np.flatnonzero(solved.flag == 0):
+        values = solved.of(int(k))
+        course[k], rows[k] = values[:, 0] * NG_ML, interval_metrics(scenario, times, values)
+    return Outcome({m: np.array([r[m] for r in rows]) for m in METRICS}, course), checks
 
 
 def good(values: Floats) -> Floats:
@@ -106,35 +125,36 @@ def factor(before: Floats, after: Floats, paired: bool, rng: np.random.Generator
 
 def step_rows(
     inputs: Inputs, twin_id: str, scenario: Scenario, settings: Settings, stage: str
-) -> tuple[list[dict[str, object]], dict[str, Floats], pd.DataFrame]:
-    """Rows of table ``steps`` of one twin, its metrics draw by draw at the last step, rows of ``solver_check``."""
+) -> tuple[list[dict[str, object]], Outcome, pd.DataFrame]:
+    """Rows of table ``steps`` of one twin, the last step draw by draw, rows of ``solver_check``."""
     sampled = "twin" in models_of(inputs, twin_id)
     rows: list[dict[str, object]] = []
     checks: list[pd.DataFrame] = []
-    before: dict[str, Floats] = {}
-    last: dict[str, Floats] = dict.fromkeys(METRICS, np.empty(0))
+    before: Outcome | None = None
+    last = Outcome.none()
     for order, step in enumerate(STEPS):
         state = "not_simulated" if step == NOT_SIMULATED else "absent" if step == "samples" and not sampled else ""
-        values: dict[str, Floats] = dict.fromkeys(METRICS, np.empty(0))
+        solved = Outcome.none()
         if not state:
             P = knowing(inputs, twin_id, step, settings.draws, settings.master_seed)
-            values, failed = solve(P, scenario, settings, f"{twin_id}/{scenario.name}/{step}", stage)
+            solved, failed = solve(P, scenario, settings, f"{twin_id}/{scenario.name}/{step}", stage)
             checks.append(failed)
-            state = "computed" if len(good(values["AUCtau"])) else "failed"
+            state = "computed" if len(good(solved.metrics["AUCtau"])) else "failed"
         for metric, unit in METRICS.items():
             moved: dict[str, float] = dict.fromkeys(("factor", "factor_lo95", "factor_hi95"), np.nan)
-            if state == "computed" and before:
+            values = solved.metrics[metric]
+            if state == "computed" and before is not None:
                 rng = generator(settings.master_seed, "steps", f"{twin_id}/{step}/{metric}")
-                moved = factor(before[metric], values[metric], step != "samples", rng)
-            n = len(good(values[metric]))
+                moved = factor(before.metrics[metric], values, step != "samples", rng)
+            n = len(good(values))
             rows.append(
                 {
                     "twin_id": twin_id, "scenario": scenario.name, "metric": metric, "unit": unit, "order": order,
-                    "step": step, "state": state, **interval(values[metric]), **moved, "n_draws": n,
-                    "n_failed": len(values[metric]) - n,
+                    "step": step, "state": state, **interval(values), **moved, "n_draws": n,
+                    "n_failed": len(values) - n,
                 }
             )  # fmt: skip
-        last = values if state in ("computed", "failed") else last
-        before = values if state == "computed" else before
+        last = solved if state in ("computed", "failed") else last
+        before = solved if state == "computed" else before
     kept = [c for c in checks if len(c)]
     return rows, last, pd.concat(kept, ignore_index=True) if kept else checks[0]

@@ -104,16 +104,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: plotly traces and its own layout, laid over the shared one."""
+    """One drawing: plotly traces and its own layout, laid over the shared one; ``said``: its result in words."""
 
     label: str
     data: tuple[dict[str, Any], ...]
     layout: dict[str, Any]
+    said: str = ""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure: panels side by side (``grid``) or one at a time by a selector (``select``), with text and table.
+    """A figure: panels side by side (``grid``) or one at a time, by a selector (``select``) or by radio buttons
+    (``toggle``: the first panel is the case that counts, the one that prints), with text and table.
 
     ``alt`` is what a reader hears who cannot see it; ``table`` holds the numbers drawn; ``height`` in pixels;
     ``width`` is the least width of a panel in a grid (px); ``table_open`` shows the table without asking.

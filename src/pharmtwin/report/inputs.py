@@ -74,6 +74,7 @@ class ReportInputs:
     predictions: pd.DataFrame = field(default_factory=lambda: _empty("predictions"))
     steps: pd.DataFrame = field(default_factory=lambda: _empty("steps"))
     counterfactuals: pd.DataFrame = field(default_factory=lambda: _empty("counterfactuals"))
+    counterfactual_courses: pd.DataFrame = field(default_factory=lambda: _empty("counterfactual_courses"))
     dose_options: pd.DataFrame = field(default_factory=lambda: _empty("dose_options"))
     fit_summary: pd.DataFrame = field(default_factory=lambda: _empty("fit_summary"))
     fit_diagnostics: pd.DataFrame = field(default_factory=lambda: _empty("fit_diagnostics"))

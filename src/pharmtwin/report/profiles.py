@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,16 +79,16 @@ class Clock:
         return axis("Time after first dose (h)", tickvals=numbers(self.places), ticktext=labels, tickangle=0)
 
 
-def _curves(part: pd.DataFrame, m: str, clock: Clock) -> list[dict[str, Any]]:
-    """Band and median of one model; nothing is drawn across pauses of the time grid."""
-    style, out = STYLE[m], []
+def curves(part: pd.DataFrame, style: Mapping[str, str], name: str, clock: Clock) -> list[dict[str, Any]]:
+    """Band (q05 to q95) and median (q50) over time_h, by name; nothing is drawn across pauses of the time grid."""
+    out = []
     for i, (start, end) in enumerate(windows(part["time_h"].to_list())):
         rows = part[part["time_h"].between(start, end)]
         x = clock.place(rows["time_h"])
-        shade = band(x, rows["q05"], rows["q95"], f"{short_model(m)}, 90 %", style["fill"])
-        out.append(shade | {"legendgroup": m, "showlegend": False})
-        drawn = line(x, rows["q50"], short_model(m), style["colour"], style["dash"])
-        out.append(drawn | {"legendgroup": m, "showlegend": i == 0} | _hover(rows["time_h"]))
+        shade = band(x, rows["q05"], rows["q95"], f"{name}, 90 %", style["fill"])
+        out.append(shade | {"legendgroup": name, "showlegend": False})
+        drawn = line(x, rows["q50"], name, style["colour"], style["dash"])
+        out.append(drawn | {"legendgroup": name, "showlegend": i == 0} | _hover(rows["time_h"]))
     return out
 
 
@@ -118,7 +118,7 @@ def twin_panel(
         part = profile[profile["model"] == m].sort_values("time_h")
         if part.empty:
             continue
-        data += _curves(part, m, clock)
+        data += curves(part, STYLE[m], short_model(m), clock)
     data += observed_points(predictions, clock)
     layout = {
         "xaxis": clock.axis(),

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pharmtwin.facts import resource_path
-from pharmtwin.report.blocks import Chart, Page
+from pharmtwin.report.blocks import Chart, Page, Panel
 from pharmtwin.report.figures import AXIS, LAYOUT
 from pharmtwin.report.index import index_page, stage_pages
 from pharmtwin.report.inputs import ReportInputs
@@ -40,10 +40,11 @@ def _charts(page: Page) -> list[Chart]:
 
 def _figures(charts: list[Chart]) -> dict[str, Any]:
     """What the page's script needs: the shared layout once, then each chart's panels."""
-    drawn = {
-        c.id: {"mode": c.mode, "height": c.height, "panels": [{"data": p.data, "layout": p.layout} for p in c.panels]}
-        for c in charts
-    }
+
+    def panel(p: Panel) -> dict[str, Any]:
+        return {"data": p.data, "layout": p.layout, **({"said": p.said} if p.said else {})}
+
+    drawn = {c.id: {"mode": c.mode, "height": c.height, "panels": [panel(p) for p in c.panels]} for c in charts}
     return {"layout": LAYOUT, "axis": AXIS, "charts": drawn}
 
 

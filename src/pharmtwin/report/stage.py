@@ -105,6 +105,7 @@ def gather(
         predictions=read_tables("predictions", [Path(p) for p in files.predictions]),
         steps=read_tables("steps", [Path(p) for p in files.steps]),
         counterfactuals=read_tables("counterfactuals", [Path(p) for p in files.counterfactuals]),
+        counterfactual_courses=read_tables("counterfactual_courses", [Path(p) for p in files.counterfactual_courses]),
         dose_options=read_tables("dose_options", [Path(p) for p in files.dose_options]),
         fit_summary=_some("fit_summary", fit.get("summary", [])),
         fit_diagnostics=_some("fit_diagnostics", fit.get("diagnostics", [])),

@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
-from pharmtwin.report.figures import INK, STYLE, axis, numbers, points
+from pharmtwin.report.figures import INK, MUTED, STYLE, axis, line, numbers, points
 from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.profiles import BANDS, Clock, curves, windows
 from pharmtwin.report.rows import records
-from pharmtwin.report.words import interval, model, number, percent, plain, plural
+from pharmtwin.report.words import interval, model, number, percent, plain, plotly_text, plural
 
 #: share of draws below, inside and above the target: colour-safe, each with its own hatching
 PARTS = (("p_below", "below the range", "#56b4e9", "\\"), ("p_inside", "inside the range", "#009e73", ""),
@@ -55,6 +56,74 @@ def _both(rows: list[Any]) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
+def _levels_said(rows: list[Any], prefix: str) -> str:
+    """``AUCtau 100 (50 to 200) ng*h/mL; Cmax ...`` of the case whose columns begin with the prefix."""
+
+    def one(row: Any) -> str:
+        return f"{interval(*(getattr(row, f'{prefix}{c}') for c in ('median', 'lo90', 'hi90')))} {row.unit}"
+
+    return "; ".join(f"{r.metric} {one(r)}" for r in rows)
+
+
+def course_chart(inputs: ReportInputs, twin: str, rows: list[Any]) -> Chart | None:
+    """The predicted course as the twin is, and by a button with the exchanged gene; None where there is no course.
+
+    ``rows``: of table ``counterfactuals``, of one gene.
+    """
+    first = rows[0]
+    mine = _of(inputs.counterfactual_courses, twin)
+    mine = mine[(mine["gene"] == first.gene) & (mine["diplotype"] == first.diplotype)]
+    actual, other = (mine[mine["case"] == case].sort_values("time_h") for case in ("actual", "exchanged"))
+    if actual.empty or other.empty:
+        return None
+    clock = Clock.create(actual["time_h"].to_list())
+    name = f"with {first.gene} {first.diplotype}"
+    layout = {
+        "xaxis": clock.axis(),
+        "yaxis": axis("Concentration (ng/mL)", range=numbers([0.0, 1.05 * float(mine["q95"].max())])),
+    }
+    ghost = [
+        line(clock.place(part["time_h"]), part["q50"], "median as it is", MUTED, "dot")
+        | {"showlegend": i == 0, "legendgroup": "ghost", "hoverinfo": "skip"}
+        for i, (start, end) in enumerate(windows(actual["time_h"].to_list()))
+        for part in (actual[actual["time_h"].between(start, end)],)
+    ]
+    cases = (("as it is", "as it is", "actual_", (*curves(actual, STYLE["twin"], "as it is", clock),)),
+             (f"if {first.gene} were {first.diplotype}", name, "",
+              (*ghost, *curves(other, STYLE["covariates"], name, clock))))  # fmt: skip
+    panels = tuple(
+        Panel(plotly_text(label), data, layout, f"{name[:1].upper()}{name[1:]}: {_levels_said(rows, prefix)}.")
+        for label, name, prefix, data in cases
+    )
+    tau = _interval_h(inputs, first.scenario)
+    start = float(actual["time_h"].max()) - tau if tau else 0.0
+    both = actual.merge(other, on="time_h", suffixes=("", "_other"))
+    cells = [
+        [plain(r.time_h), interval(r.q50, r.q05, r.q95), interval(r.q50_other, r.q05_other, r.q95_other)]
+        for r in records(both[both["time_h"] >= start - 1e-9])
+    ]
+    header = ["Time (h)", "As it is (90 %), ng/mL", f"{name[:1].upper()}{name[1:]} (90 %), ng/mL"]
+    note = f"{'The last dosing interval' if tau else 'All times'}; in full: explain/*/counterfactual_courses.parquet."
+    drawn = int(actual["n_draws"].iloc[0])
+    return Chart(
+        "counterfactual-course",
+        f"Predicted course, {first.scenario}",
+        f"Predicted concentrations with 90 % bands, {panels[0].said} {panels[1].said}",
+        panels,
+        Table.create("Course as it is and with the other genotype", header, cells, note=note, limit=len(cells)),
+        caption=f"{BANDS} {plural(drawn, 'draw')}, the same both ways.",
+        mode="toggle",
+        height=340,
+    )
+
+
+def _interval_h(inputs: ReportInputs, scenario: str) -> float | None:
+    """Hours between two doses of a scenario; None where its sheet was not handed over."""
+    table = inputs.scenarios
+    rows = table.loc[table["scenario"] == scenario, "interval_h"] if "interval_h" in table else []
+    return float(rows.iloc[0]) if len(rows) else None
+
+
 def counterfactual_section(inputs: ReportInputs, twin: str) -> Section:
     """The same person with a normal genotype, draw by draw."""
     title = "If the genotype were another"
@@ -91,7 +160,9 @@ def counterfactual_section(inputs: ReportInputs, twin: str) -> Section:
         width=340,
         table_open=True,
     )
-    return Section("counterfactual", title, (Paragraph(counterfactual_sentence(inputs, twin)), chart))
+    course = course_chart(inputs, twin, rows)
+    lost = Paragraph("No course with the other genotype was handed to the report.", "missing")
+    return Section("counterfactual", title, (Paragraph(counterfactual_sentence(inputs, twin)), course or lost, chart))
 
 
 def _shares(rows: list[Any], metric: str) -> Panel:

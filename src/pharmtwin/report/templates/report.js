@@ -11,7 +11,7 @@
     Plotly.react(node, panel.data, merged, config);
   };
   for (const [id, chart] of Object.entries(charts)) {
-    const shown = chart.mode === "select" ? chart.panels.slice(0, 1) : chart.panels;
+    const shown = chart.mode === "grid" ? chart.panels : chart.panels.slice(0, 1);
     shown.forEach((panel, i) => draw(document.getElementById(`${id}-${i}`), chart, panel));
   }
   const fit = new ResizeObserver((entries) => {
@@ -30,6 +30,23 @@
       draw(document.getElementById(`${id}-0`), charts[id], panel);
     });
   }
+  // radio buttons: another case in the same axes, its result in words below; what is heard follows what is seen
+  const show = (radio) => {
+    const id = radio.dataset.chart, chart = charts[id], panel = chart.panels[Number(radio.value)];
+    const node = document.getElementById(`${id}-0`), name = radio.parentNode.textContent.trim();
+    node.dataset.alt ??= node.getAttribute("aria-label").replace(/ \([^()]*\)$/, "");
+    node.setAttribute("aria-label", `${node.dataset.alt} (${name})`);
+    document.getElementById(`${id}-said`).textContent = panel.said;
+    draw(node, chart, panel);
+  };
+  const toggles = [...document.querySelectorAll("fieldset.toggle")];
+  for (const toggle of toggles) {
+    toggle.hidden = false;
+    toggle.addEventListener("change", (event) => show(event.target));
+  }
+  // a browser that comes back to the page may remember another button than the one drawn
+  const chosen = () => toggles.map((toggle) => toggle.querySelector("input:checked"));
+  for (const radio of chosen()) if (radio.value !== "0") show(radio);
   // every table as tab-separated text; a cell that a spreadsheet would run as a formula is quoted
   const cell = (c) => {
     const small = c.querySelector("small");
@@ -60,10 +77,12 @@
   }
   const folded = () => document.querySelectorAll("details");
   window.addEventListener("beforeprint", () => {
+    for (const toggle of toggles) show(toggle.querySelector("input"));
     for (const d of folded()) { d.dataset.was = d.open ? "1" : ""; d.open = true; }
     for (const p of document.querySelectorAll(".plot")) Plotly.Plots.resize(p);
   });
   window.addEventListener("afterprint", () => {
     for (const d of folded()) d.open = d.dataset.was === "1";
+    for (const radio of chosen()) show(radio);
   });
 })();
