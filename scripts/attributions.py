@@ -27,7 +27,7 @@ inputs = Inputs(
     Population.from_frame(read_table("population_draws", Path(files.population))), draws, physiology, misfit,
     next(s for s in scenarios if option["scenario"] in ("", s.name)),
     Solver(pbpk["engine"], pbpk["rtol"], pbpk["crosscheck_fraction"], pbpk["crosscheck_rtol"], config["master_seed"]),
-    option["max_exact_runs"], option["permutations"],
+    option["max_exact_runs"], option["permutations"], option["draws"], option["draw_pairs"],
 )  # fmt: skip
 fitted = set(draws["twin_id"])
 found = attribute(inputs, [t for t in twins["twin_id"] if option["twins"] == "all" or t in fitted])

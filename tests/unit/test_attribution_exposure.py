@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pharmtwin.core.drug import load_drug
 from pharmtwin.core.exposure import Scenario, interval_metrics
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
 from pharmtwin.engine.run import pack, simulate
-from pharmtwin.report.attributions import attribution_blocks, cohort_section
+from pharmtwin.report.attributions import GIVEN, attribution_blocks, cohort_section
 from pharmtwin.report.blocks import Chart, Paragraph, Table
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.tables import read_table, write_table
@@ -60,7 +61,7 @@ def inputs(drug: str, people: list[dict[str, Any]], priors: list[tuple[Any, ...]
         "drug": load_drug(drug), "twins": pd.DataFrame(people), "reference": REFERENCE, "reference_activity": 1.0,
         "priors": pd.DataFrame(priors, columns=PRIOR), "population": still, "twin_draws": none, "bodies": physiology,
         "refusal": misfit,
-        "scenario": SCENARIO, "solver": SOLVER, "max_exact": 512, "pairs": 20,
+        "scenario": SCENARIO, "solver": SOLVER, "max_exact": 512, "pairs": 20, "draws": 0, "draw_pairs": 2,
     }  # fmt: skip
     return Inputs(**{**values, **changes})
 
@@ -122,6 +123,42 @@ def test_a_fitted_twin_s_samples_are_a_cause_and_the_total_is_its_posterior(drug
     nothing = own_of(draws.assign(component="AS=0"), pd.DataFrame(activities("a", ("AS=0", 0.0, 1.0)), columns=PRIOR),
                      "a", typical)  # fmt: skip
     assert nothing is not None and nothing.deviation[0] == 1.0  # without activity its deviation cannot be seen
+
+
+def test_the_interval_over_draws_is_that_of_the_posterior(drug: str) -> None:
+    """Draws of the mean transit time only: at the twin's whole posterior each draw's total less base is its values'
+    sum, so the only cause that moves is the samples, from the first draw's value to the last one's."""
+    typical = typical_individual(load_drug(drug))
+    logs = np.linspace(-0.5, 0.5, 5)
+    x = np.tile(typical, (5, 1))
+    x[:, 1] *= np.exp(logs)  # the clearance that no gene of the twin's changes
+    draws = pd.DataFrame(x, columns=list(INDIVIDUAL)).assign(twin_id="a", draw=0, component="AS=2")
+    given = inputs(drug, [person("a")], activities("a", ("AS=2", 1.0, 1.0)), twin_draws=draws, draws=5)
+    table = attribute(given, ["a"])["attributions"].set_index(["metric", "cause"])
+    single = [
+        attribute(replace(given, twin_draws=draws.iloc[[k]], draws=0), ["a"])["attributions"].set_index(
+            ["metric", "cause"]
+        )["value"]["AUCtau", SAMPLES]
+        for k in range(5)
+    ]
+    row = table.loc[("AUCtau", SAMPLES)]
+    assert [row.value_lo90, row.value_hi90] == pytest.approx(np.quantile(single, [0.05, 0.95]), rel=1e-5)
+    assert row.n_draws == 5 and row.value_lo95 == row["value"] == row.value_hi95  # exact: no sampling error
+    assert row.factor_lo90 < row.factor < row.factor_hi90
+    assert table.loc[("AUCtau", GENOTYPE), ["value_lo90", "value_hi90"]].tolist() == [0.0, 0.0]
+
+
+def test_a_twin_without_samples_has_the_interval_of_the_study_s_parameters(drug: str) -> None:
+    theta = np.zeros((4, 4))
+    theta[:, 0] = [-0.6, -0.2, 0.2, 0.6]
+    moved = Population(theta, np.zeros((4, 4)), np.ones(4))
+    given = inputs(drug, [person("a")], activities("a", ("AS=1", 0.3, 1.0)), population=moved, draws=4)
+    table = attribute(given, ["a"])["attributions"]
+    still = attribute(replace(given, population=Population(np.zeros((4, 4)), np.zeros((4, 4)), np.ones(4))), ["a"])
+    assert (table["n_draws"] == 4).all() and (table["value_lo90"] < table["value_hi90"]).all()
+    none = still["attributions"]
+    assert none["value_lo90"].to_numpy() == pytest.approx(none["value_hi90"].to_numpy())
+    assert none["value_lo90"].to_numpy() == pytest.approx(none["value"].to_numpy())
 
 
 def test_rare_activities_are_left_out_and_told(drug: str) -> None:
@@ -199,11 +236,13 @@ def test_the_fast_engine_is_checked_by_the_second_and_every_run_has_its_name(dru
 
 def test_report_shows_bars_table_and_cohort(drug: str) -> None:
     twin = person("a", weight_kg=100.0, creatinine_mg_dl=1.8)
-    table = attribute(inputs(drug, [twin], activities("a", ("AS=1", 0.3, 1.0))), ["a"])["attributions"]
+    table = attribute(inputs(drug, [twin], activities("a", ("AS=1", 0.3, 1.0)), draws=3), ["a"])["attributions"]
     made = ReportInputs.create(study="s", drug="d", data_kind="real", attributions=table)
     blocks = attribution_blocks(made, "a")
     chart = next(b for b in blocks if isinstance(b, Chart))
     assert len(chart.panels) == 3 and len(chart.table.rows) == 9
+    assert all(p.data[-1]["name"] == GIVEN for p in chart.panels) and "Whiskers" in chart.caption
+    assert {row[7].text for row in chart.table.rows} == {"none: exact"} and " to " in chart.table.rows[0][4].sub
     assert any("The strongest cause is CYP2D6 genotype" in b.text for b in blocks if isinstance(b, Paragraph))
     assert any(isinstance(b, Table) for b in cohort_section(made).blocks)
     (none,) = attribution_blocks(made, "nobody")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pharmtwin.attribution.shapley import EXACT, SAMPLED, combinations, exact, sampled, shapley
+from pharmtwin.attribution.shapley import EXACT, SAMPLED, combinations, exact, sampled, shapley, spread
 
 Floats = NDArray[np.float64]
 FACTORS = np.array([2.0, 0.5, 3.0, 1.0])
@@ -98,3 +100,59 @@ def test_the_number_of_combinations_decides() -> None:
 def test_a_combination_that_fails_leaves_no_value() -> None:
     found = exact(lambda m: np.where(m.all(axis=1), np.nan, 1.0)[:, None], 2)
     assert np.isnan(found.value).all()
+
+
+def drawn_products(log_factors: Floats) -> Callable[[NDArray[np.bool_]], Floats]:
+    """Products of factors, additive in the logarithm: the point (means of the logarithms) and then each draw."""
+    rows = np.vstack([log_factors.mean(axis=0), log_factors])
+
+    def values(masks: NDArray[np.bool_]) -> Floats:
+        logs = np.array([masks @ row for row in rows])
+        return np.stack([np.exp(logs), logs], axis=2)
+
+    return values
+
+
+@pytest.mark.parametrize("n", [3, 8])  # exact draws, and draws along orders
+def test_normal_log_factors_give_their_own_quantiles(n: int) -> None:
+    """The value of a cause in the logarithm is its own ln factor: the interval is that of its distribution."""
+    mean, sd = np.linspace(-1.0, 1.0, n), np.linspace(0.0, 0.4, n)
+    probability = (np.arange(400) + 0.5) / 400
+    rng = np.random.default_rng(7)
+    z = np.array([[NormalDist().inv_cdf(p) for p in rng.permutation(probability)] for _ in range(n)]).T
+    values = drawn_products(mean + sd * z)
+    found = exact(lambda masks: values(masks)[0], n)
+    given = spread(values, found, n, 2, np.random.default_rng(1))
+    assert (given.n_draws == 400).all()
+    assert found.value[:, 1] == pytest.approx(mean)
+    half = -NormalDist().inv_cdf((0.05 * 399 + 0.5) / 400) * sd  # where the 5 % quantile of 400 values lies
+    assert given.lo90[:, 1] == pytest.approx(mean - half, abs=1e-4)
+    assert given.hi90[:, 1] == pytest.approx(mean + half, abs=1e-4)
+    assert given.lo90[0, 1] == pytest.approx(given.hi90[0, 1])  # a cause that is certain
+
+
+def test_draws_along_few_orders_are_near_exact_draws() -> None:
+    """With interactions (outcome not in the logarithm): as wide as from all combinations, within a tenth."""
+    rng = np.random.default_rng(3)
+    values = drawn_products(np.log([2.0, 0.5, 3.0, 1.5, 0.7, 1.2]) + 0.2 * rng.standard_normal((60, 6)))
+    found = exact(lambda masks: values(masks)[0], 6)
+    few = spread(values, found, 6, 2, np.random.default_rng(1))
+    every = spread(values, found, 6, 60, np.random.default_rng(1))  # so many orders pass all combinations
+    draws = [exact(lambda masks, k=k: values(masks)[k], 6).value for k in range(1, 61)]
+    assert every.lo90 == pytest.approx(np.quantile(draws, 0.05, axis=0))
+    assert few.hi90 - few.lo90 == pytest.approx(every.hi90 - every.lo90, rel=0.35)
+    assert np.abs((few.lo90 - every.lo90)[:, 0]).max() < 0.1 * (every.hi90 - every.lo90)[:, 0].max()
+
+
+def test_draws_that_fail_are_left_out_and_counted() -> None:
+    whole = drawn_products(np.log(FACTORS) + np.array([[0.0], [0.1], [0.2]]))
+
+    def values(masks: NDArray[np.bool_]) -> Floats:
+        out = whole(masks)
+        out[2:, masks.all(axis=1), 0] = np.nan
+        return out
+
+    found = exact(lambda masks: values(masks)[0], 4)
+    given = spread(values, found, 4, 2, np.random.default_rng(0))
+    assert given.n_draws.tolist() == [1, 3]
+    assert np.isnan(given.lo90[:, 0]).all() and np.isfinite(given.lo90[:, 1]).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,9 +65,13 @@ class Own:
     deviation: Floats
 
 
-def typical_of(drug: Drug, population: Population) -> Floats:
-    """Typical individual parameters (4,) of the study at activity score 2: of the drug file, moved by the fit."""
-    return np.asarray(typical_individual(drug) * np.exp(population.theta.mean(axis=0)))
+def typical_of(drug: Drug, population: Population, draw: int | None = None) -> Floats:
+    """Typical individual parameters (4,) of the study at activity score 2: of the drug file, moved by the fit.
+
+    At the posterior mean, or of one joint draw of the population.
+    """
+    theta = population.theta.mean(axis=0) if draw is None else population.theta[draw]
+    return np.asarray(typical_individual(drug) * np.exp(theta))
 
 
 def own_of(draws: pd.DataFrame, priors: pd.DataFrame, twin_id: str, typical: Floats) -> Own | None:
@@ -108,7 +112,8 @@ class Solver:
 class Mixed:
     """Exposure of combinations of a twin's causes; a call solves them in one batch.
 
-    ``reference_activity``: of the reference person; ``checks`` collects rows of table ``solver_check``.
+    ``reference_activity``: of the reference person; ``checks`` collects rows of table ``solver_check``; ``known``
+    keeps the parameters of bodies already put together, by combination of covariates.
     """
 
     name: str
@@ -124,6 +129,18 @@ class Mixed:
     scenario: Scenario
     solver: Solver
     checks: list[pd.DataFrame] = field(default_factory=list)
+    known: dict[bytes, Floats] = field(default_factory=dict)
+
+    def bases(self, masks: Masks) -> list[Floats]:
+        """Parameter vector of the body of each combination of covariates."""
+        new = np.array([m for m in np.unique(masks, axis=0) if m.tobytes() not in self.known], dtype=bool)
+        if len(new):
+            table = self.bodies(mixed_rows(self.twin, self.reference, self.causes, new))
+            wide = table.pivot(index="twin_id", columns="quantity", values="value")
+            for k, mask in enumerate(new):
+                person = {str(q): float(v) for q, v in wide.loc[f"mixed{k}"].to_dict().items()}
+                self.known[mask.tobytes()] = base_parameters(self.drug, person)
+        return [self.known[m.tobytes()] for m in masks]
 
     def parameters(self, masks: Masks) -> tuple[Floats, NDArray[np.int64], Floats]:
         """Parameter vectors (n_runs, n_parameters), the combination of each run, and its weight in it."""
@@ -131,11 +148,7 @@ class Mixed:
         body = [at[name] for name in self.causes.columns]
         only = np.zeros_like(masks)
         only[:, body] = masks[:, body]
-        known, place = np.unique(only, axis=0, return_inverse=True)
-        table = self.bodies(mixed_rows(self.twin, self.reference, self.causes, known))
-        wide = table.pivot(index="twin_id", columns="quantity", values="value")
-        people = [wide.loc[f"mixed{k}"].to_dict() for k in range(len(known))]
-        base = np.array([base_parameters(self.drug, {str(q): float(v) for q, v in p.items()}) for p in people])
+        base = self.bases(only)
         columns, f = individual_columns(), INDIVIDUAL.index("f_CYP2D6")
         rows: list[Floats] = []
         run: list[int] = []
@@ -147,7 +160,7 @@ class Mixed:
             if mask[at[GENOTYPE]]:
                 genes = self.own.genes if self.own is not None and sampled else self.genes
             for activity, share in zip(genes.activity, genes.weight, strict=True):
-                row = base[place.ravel()[k]].copy()
+                row = base[k].copy()
                 row[columns] = individual
                 row[columns[f]] *= activity
                 rows.append(row)
@@ -157,22 +170,35 @@ class Mixed:
 
     def __call__(self, masks: Masks) -> Floats:
         """Metrics (means over the genotype's activities), then their logarithms, (n, 2 n_metrics); NaN if one fails."""
-        model, times = whole_body(), self.scenario.times()
-        P, run, weight = self.parameters(masks)
-        batch = pack(model, P, [self.scenario.doses()] * len(P), [times] * len(P))
-        solved = simulate(model, batch, engine=self.solver.engine, rtol=self.solver.rtol)
-        labels = [f"{self.name}/combination{k}-run{i}" for i, k in enumerate(run)]  # a run an activity
-        self.checks.append(note_failures(model, batch, solved, labels, STAGE))
-        if self.solver.engine != "cvode":
-            rng = generator(self.solver.master_seed, "crosscheck", f"{STAGE}/{self.name}")
-            fraction, limit = self.solver.crosscheck_fraction, self.solver.crosscheck_rtol
-            self.checks.append(
-                crosscheck(model, batch, solved, labels, stage=STAGE, fraction=fraction, limit=limit, rng=rng)
-            )
-        out = np.zeros((len(masks), len(METRICS)))
-        for i, (k, share) in enumerate(zip(run, weight, strict=True)):
+        return outcomes([self], masks, self.name)[0]
+
+
+def outcomes(people: Sequence[Mixed], masks: Masks, name: str) -> Floats:
+    """Outcomes of the same combinations in several people, solved in one batch: (n_people, n, 2 n_metrics).
+
+    The people share scenario, solver and ``checks``; ``name`` is that of the batch's random numbers.
+    """
+    first, model = people[0], whole_body()
+    times, solver = first.scenario.times(), first.solver
+    parts = [p.parameters(masks) for p in people]
+    P = np.concatenate([part[0] for part in parts])
+    batch = pack(model, P, [first.scenario.doses()] * len(P), [times] * len(P))
+    solved = simulate(model, batch, engine=solver.engine, rtol=solver.rtol)
+    # a run an activity
+    labels = [f"{p.name}/combination{k}-run{i}" for p, part in zip(people, parts) for i, k in enumerate(part[1])]
+    first.checks.append(note_failures(model, batch, solved, labels, STAGE))
+    if solver.engine != "cvode":
+        rng = generator(solver.master_seed, "crosscheck", f"{STAGE}/{name}")
+        fraction, limit = solver.crosscheck_fraction, solver.crosscheck_rtol
+        first.checks.append(
+            crosscheck(model, batch, solved, labels, stage=STAGE, fraction=fraction, limit=limit, rng=rng)
+        )
+    out, at = np.zeros((len(people), len(masks), len(METRICS))), 0
+    for who, (_, run, weight) in enumerate(parts):
+        for i, (k, share) in enumerate(zip(run, weight, strict=True), start=at):
             good = solved.flag[i] == 0
-            found = interval_metrics(self.scenario, times, solved.of(i)) if good else dict.fromkeys(METRICS, np.nan)
-            out[k] += share * np.array([found[m] for m in METRICS])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.hstack([out, np.log(out)])
+            found = interval_metrics(first.scenario, times, solved.of(i)) if good else dict.fromkeys(METRICS, np.nan)
+            out[who, k] += share * np.array([found[m] for m in METRICS])
+        at += len(run)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.concatenate([out, np.log(out)], axis=2)

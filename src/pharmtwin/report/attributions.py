@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
-from pharmtwin.report.figures import INK, axis, numbers
+from pharmtwin.report.figures import INK, axis, numbers, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import NONE, count, number, plotly_text, plural
@@ -20,6 +20,8 @@ EXPLAINED = (
     "Shapley values: what each cause adds, averaged over all orders in which the causes may be put in, every "
     "combination solved with the model. They add up to the difference between twin and reference person."
 )
+#: the interval over draws of the parameters
+GIVEN = "given the parameters' uncertainty, 90 %"
 ALIKE = "Covariates that are those of the reference person cause nothing and are not listed."
 
 
@@ -27,12 +29,17 @@ def _signed(x: float) -> str:
     return NONE if x != x else f"{'+' if x > 0 else ''}{number(x)}"
 
 
-def _interval(row: Any, name: str, write: Any) -> Cell:
-    """A value; below it the interval of the sampling error, if orders were sampled."""
-    value = float(getattr(row, name))
-    if row.method == "exact" or value != value:
-        return Cell(write(value))
-    return Cell(write(value), sub=f"{write(getattr(row, f'{name}_lo95'))} to {write(getattr(row, f'{name}_hi95'))}")
+def _given(row: Any, name: str, write: Any) -> Cell:
+    """A value; below it its interval given the parameters' uncertainty, where there is one."""
+    low, high = (float(getattr(row, f"{name}_{end}")) for end in ("lo90", "hi90"))
+    return Cell(write(float(getattr(row, name))), sub=f"{write(low)} to {write(high)}" if low == low else "")
+
+
+def _sampling(row: Any) -> str:
+    """The sampling error of a value, of which an exact one has none."""
+    if row.method == "exact" or row.value != row.value:
+        return "none: exact" if row.method == "exact" else NONE
+    return f"{_signed(row.value_lo95)} to {_signed(row.value_hi95)}"
 
 
 def _panel(part: pd.DataFrame) -> Panel:
@@ -49,6 +56,11 @@ def _panel(part: pd.DataFrame) -> Panel:
                 "hovertemplate": "%{y}: %{x:+.3g} (× %{customdata})<extra></extra>",
             }
         )  # fmt: skip
+    if part["value_lo90"].notna().any():
+        told = part[part["value_lo90"].notna()]
+        limits = told["value_lo90"], told["value_hi90"]
+        y = [plotly_text(c) for c in told["cause"]]
+        data.append(points(told["value"], y, GIVEN, INK, "circle", error_x=limits, size=5) | {"hoverinfo": "skip"})
     metric, unit = str(part["metric"].iloc[0]), str(part["unit"].iloc[0])
     layout = {
         "barmode": "relative",
@@ -61,16 +73,26 @@ def _panel(part: pd.DataFrame) -> Panel:
 
 def _table(mine: pd.DataFrame, scenario: str) -> Table:
     rows = [
-        [r.metric, r.cause, r.twin, r.reference, _interval(r, "value", _signed), _interval(r, "factor", number), r.unit,
-         "" if pd.isna(r.note) else r.note]
+        [r.metric, r.cause, r.twin, r.reference, _given(r, "value", _signed), _given(r, "factor", number), r.unit,
+         _sampling(r), "" if pd.isna(r.note) else r.note]
         for r in records(mine.sort_values(["metric", "cause"], kind="stable"))
     ]  # fmt: skip
-    header = ["Metric", "Cause", "Twin", "Reference person", "Shapley value", "Factor", "Unit", "Note"]
+    header = ["Metric", "Cause", "Twin", "Reference person", "Shapley value", "Factor", "Unit",
+              "Sampling error (95 %)", "Note"]  # fmt: skip
     note = "Factors multiply to twin over reference person. Activity: of CYP2D6, relative to activity score 2."
-    if (mine["method"] != "exact").any():
-        note += " Second line: 95 % interval of the sampling error."
-    return Table.create(f"Attribution of exposure, {scenario}", header, rows, text=(0, 1, 2, 3, 6, 7), note=note,
+    n = sorted({int(k) for k in mine["n_draws"]})
+    if n[-1] > 1:
+        drawn = count(n[-1]) if n[0] == n[-1] else f"{count(n[0])} to {count(n[-1])}"
+        note += f" Second line: {GIVEN}, {drawn} draws. Sampling error: of the value, where orders were sampled."
+    else:
+        note += " No interval given the parameters' uncertainty was computed (attributions.draws)."
+    return Table.create(f"Attribution of exposure, {scenario}", header, rows, text=(0, 1, 2, 3, 6, 7, 8), note=note,
                         folded=True, file="attributions/*/attributions.parquet")  # fmt: skip
+
+
+def _whiskers(part: pd.DataFrame) -> str:
+    told = part["value_lo90"].notna().any()
+    return f" Whiskers: {GIVEN} (draws of the twin's, else of the study's parameters)." if told else ""
 
 
 def _sentence(part: pd.DataFrame) -> str:
@@ -105,7 +127,7 @@ def attribution_blocks(inputs: ReportInputs, twin: str) -> tuple[Block, ...]:
         alt = f"Shapley values of {plural(largest, 'cause')} for {plural(len(panels), 'exposure metric')} of {twin}."
         blocks.append(
             Chart(f"attribution-{scenario}", f"{TITLE}: {scenario}", alt, panels, _table(all_rows, str(scenario)),
-                  caption=f"{runs} of causes solved.", width=320, height=130 + 34 * largest)
+                  caption=f"{runs} of causes solved.{_whiskers(part)}", width=320, height=130 + 34 * largest)
         )  # fmt: skip
     return tuple(blocks)
 
