@@ -3,6 +3,7 @@ rule pbpk:
     input:
         f"{OUT}/compile/whole_body.json",
         ancient([PATHS["events"]] if PATHS["events"] else []),
+        [PATHS["targets"]] if PATHS["targets"] else [],
         drug=DRUG_FILE,
         scenarios=PATHS["scenarios"],
         body=f"{OUT}/twins/{{bucket}}/body.parquet",
@@ -41,7 +42,7 @@ rule pbpk:
             "report.twin_pages",
         ),
         code=script_digest("pbpk"),
-        facts=facts_digest("physiology"),
+        facts=facts_digest("physiology", "targets.tsv"),
     script:
         "../scripts/pbpk.py"
 

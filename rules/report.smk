@@ -116,6 +116,7 @@ rule report:
             htmlindex="index.html",
             caption="captions/page.rst",
             category="Pages",
+            labels={"pages": "study, stages and twins"},
         ),
     log:
         f"{LOG}/report.log",

@@ -19,13 +19,14 @@ from pharmtwin.core.draws import ACTIVITY, prior_population
 from pharmtwin.core.drug import load_drug
 from pharmtwin.core.exposure import Scenario
 from pharmtwin.core.metrics import METRICS
-from pharmtwin.core.targets import Target, faults, read_targets, target_of
+from pharmtwin.core.targets import COLUMNS, Target, faults, read_targets, target_of
 from pharmtwin.core.whole_body import INDIVIDUAL, whole_body
+from pharmtwin.facts import resource_path
 from pharmtwin.intake.config import check_config, load_config
 from pharmtwin.pbpk.alternatives import attainment, course_rows, dose_rows, with_activity
 from pharmtwin.pbpk.explain import explain_bucket, explained_scenario
 from pharmtwin.pbpk.predict import POPULATION, Inputs, parameter_draws, predict_scenarios
-from pharmtwin.pbpk.stage import settings_of
+from pharmtwin.pbpk.stage import limits_of, settings_of
 from pharmtwin.pbpk.steps import STEPS, Outcome, factor, knowing
 
 SCENARIO = Scenario("once", 20.0, 24.0, 2, "oral")
@@ -247,3 +248,29 @@ def test_the_check_of_the_input_names_a_faulty_target(tmp_path: Path) -> None:
     found = [f for f in check_config(config, tmp_path, places) if f.rule == "targets.cell"]
     assert [(f.file, f.row, f.column) for f in found] == [("t.tsv", 2, "high")]
     assert target_of(Path("resources/targets.tsv").resolve(), "paroxetine") is not None
+
+
+@pytest.mark.parametrize(
+    ("row", "limits", "found"),
+    [
+        ("x\tCtrough\t25\t60\tng/mL\ttest", ["target"], (25.0,)),
+        ("x\tCtrough\t25\t60\tng/mL\ttest", [7, "target", 25], (7.0, 25.0)),
+        ("x\tCtrough\t0\t60\tng/mL\ttest", ["target"], ()),
+        ("x\tAUCtau\t25\t60\tng*h/mL\ttest", ["target", 5], (5.0,)),
+        ("y\tCtrough\t25\t60\tng/mL\ttest", ["target"], ()),
+        ("x\tCtrough\t25\t60\tng/mL\ttest", [], ()),
+    ],
+)
+def test_the_limit_to_exceed_is_that_of_the_target_range(
+    tmp_path: Path, row: str, limits: list[object], found: tuple[float, ...]
+) -> None:
+    (tmp_path / "t.tsv").write_text("\t".join(COLUMNS) + f"\n{row}\n")
+    config = {"drug": "x", "paths": {"targets": str(tmp_path / "t.tsv")}, "evaluation": {"limits_ng_ml": limits}}
+    assert limits_of(config) == found
+
+
+def test_the_default_limit_stands_in_one_table() -> None:
+    config, _, _ = load_config([])
+    assert config is not None and check_config(config) == []
+    target = target_of(resource_path("targets.tsv"), "paroxetine")
+    assert target is not None and limits_of(config) == (target.low,)

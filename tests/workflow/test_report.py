@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tests.workflow.conftest import Project
 
@@ -14,6 +16,25 @@ def test_snakemakes_report_gathers_pages_and_verdict(project: Project, tmp_path:
         names = {Path(n).name for n in archive.namelist()}
         page = next(n for n in archive.namelist() if n.endswith("/index.html"))
         assert archive.read(page) == (project.folder / "results/small/report/index.html").read_bytes()
+        pages = {
+            PurePosixPath(n): archive.read(n).decode() for n in archive.namelist() if "/data/" in n and n.endswith("l")
+        }
     assert {"inputs.html", "simulation.html", "accuracy.tsv", "verdict.txt", "report.html"} <= names
     twins = {p.name for p in (project.folder / "results/small/report/twins").glob("*.html")}
     assert twins and twins <= names
+    led = {page.name: linked(page, text) for page, text in pages.items()}
+    assert {t for targets in led.values() for t in targets} <= {posixpath.normpath(p) for p in pages}
+    assert all(posixpath.normpath(PurePosixPath(page).parent / "twins" / t) in led["index.html"] for t in twins)
+    assert all(str(PurePosixPath(page)) in led[t] for t in twins)  # and back
+
+
+def linked(page: PurePosixPath, text: str) -> set[str]:
+    """Names in the archive of the pages that a page leads to."""
+    targets = re.findall(r'<a href="([^"#:]+)(?:#[^"]*)?"', text)
+    return {posixpath.normpath(page.parent / t) for t in targets}
+
+
+def test_a_single_file_is_refused_in_words(project: Project) -> None:
+    """It could not hold pages that lead to each other."""
+    done = project.snakemake("--report", "report.html", check=False)
+    assert done.returncode and "use store as zip" in done.stdout + done.stderr

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pharmtwin.core.exposure import Scenario
-from pharmtwin.core.targets import Target, target_of
 from pharmtwin.core.unsolved import run_name
-from pharmtwin.facts import resource_path
 from pharmtwin.pbpk.alternatives import best_model, course_rows, dose_rows, exchanged, gene_rows
 from pharmtwin.pbpk.predict import Inputs, parameter_draws
-from pharmtwin.pbpk.stage import settings_of
+from pharmtwin.pbpk.stage import settings_of, study_target
 from pharmtwin.pbpk.steps import good, solve, step_rows
 from pharmtwin.tables import conform, schema
 
@@ -29,12 +26,6 @@ def explained_scenario(config: Mapping[str, Any], scenarios: Sequence[Scenario])
     if not found:
         raise ValueError(f"explain.scenario {name!r} is not a scenario of the study: {[s.name for s in scenarios]}")
     return found[0]
-
-
-def study_target(config: Mapping[str, Any]) -> Target | None:
-    """Target range of the study's drug, where the configuration's table (else ``resources/targets.tsv``) has one."""
-    table = str(config["paths"]["targets"])
-    return target_of(Path(table) if table else resource_path("targets.tsv"), Path(str(config["drug"])).stem)
 
 
 def explain_bucket(

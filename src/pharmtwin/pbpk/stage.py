@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from pharmtwin.core.assembly import assemble, assemble_draws
 from pharmtwin.core.draws import Population
 from pharmtwin.core.drug import load_drug
 from pharmtwin.core.exposure import Scenario
+from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.regimen import regimen
+from pharmtwin.core.targets import Target, target_of
+from pharmtwin.facts import resource_path
 from pharmtwin.pbpk.predict import Inputs, Settings, predict_samples, predict_scenarios
 from pharmtwin.tables import read_table, schema
 
 AUDITED = 3  # twins of a bucket whose runs are always audited
 TABLES = ("exposure", "profiles", "predictions", "predictive_scores", "exceedance", "solver_check")
+FROM_TARGET = "target"  # in evaluation.limits_ng_ml: the limit of the drug's target range
 SAMPLE_DRAWS = 400  # draws behind predictive intervals at the twins' own samples
 
 
@@ -29,8 +34,30 @@ def settings_of(config: Mapping[str, Any], *, page: bool = False) -> Settings:
     return Settings(
         str(p["engine"]), float(p["rtol"]), draws, float(p["crosscheck_fraction"]),
         float(p["crosscheck_rtol"]), int(config["master_seed"]),
-        tuple(float(x) for x in config["evaluation"]["limits_ng_ml"]),
     )  # fmt: skip
+
+
+def study_target(config: Mapping[str, Any]) -> Target | None:
+    """Target range of the study's drug, where the configuration's table (else ``resources/targets.tsv``) has one."""
+    table = str(config["paths"]["targets"])
+    return target_of(Path(table) if table else resource_path("targets.tsv"), Path(str(config["drug"])).stem)
+
+
+def limits_of(config: Mapping[str, Any]) -> tuple[float, ...]:
+    """Concentrations (ng/mL) of ``evaluation.limits_ng_ml``, each once, in their order.
+
+    ``target`` is the lower end of the drug's target range, and nothing where no range is known, where it is not one of
+    a concentration, or where it begins at 0.
+    """
+    found: list[float] = []
+    for limit in config["evaluation"]["limits_ng_ml"]:
+        if limit != FROM_TARGET:
+            found.append(float(limit))
+            continue
+        target = study_target(config)
+        if target is not None and METRICS[target.metric] == METRICS["Ctrough"] and target.low > 0:
+            found.append(target.low)
+    return tuple(dict.fromkeys(found))
 
 
 def read_inputs(files: Any, config: Mapping[str, Any]) -> Inputs:
@@ -68,10 +95,10 @@ def predict_bucket(
 
     paged : twins with a page of their own; they get the draws of ``explain``, so that all tables of a page agree.
     """
-    twins = inputs.twins
+    twins, limits = inputs.twins, limits_of(config)
     tables: dict[str, list[pd.DataFrame]] = {n: [] for n in TABLES}
     for k, twin in enumerate(twins, start=1):
-        settings = settings_of(config, page=twin in paged)
+        settings = replace(settings_of(config, page=twin in paged), limits=limits)
         exposure, profiles, checks = predict_scenarios(inputs, [twin], scenarios, settings, stage, audit=k <= AUDITED)
         tables["exposure"].append(exposure)
         tables["profiles"].append(profiles)

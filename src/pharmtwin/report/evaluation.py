@@ -53,7 +53,8 @@ def prediction_section(inputs: ReportInputs) -> Section:
     if len(events):
         blocks.append(event_chart(events, STUDY, "observations kept aside"))
     else:
-        blocks.append(Paragraph("No limit was stated (evaluation.limits_ng_ml): no probabilities to judge.", "small"))
+        text = "No limit of concentration: none is stated (evaluation.limits_ng_ml), or the drug has no target range "
+        blocks.append(Paragraph(text + "(paths.targets). No probabilities to judge.", "small"))
     return Section("prediction", "Prediction", (Paragraph(intro), *blocks))
 
 
