@@ -1,7 +1,7 @@
 """The report in headless Chromium: ``python check_report.py results/demo/report results/browser``.
 
 Every page is opened offline at desk and telephone width: no request may leave it and none may fail, no script may
-throw, every figure must show marks, every entry of a selector is drawn, nothing may be wider than the screen, every
+throw, every figure must show marks, every entry of a selector and every button is drawn, nothing may be wider than the screen, every
 link must lead to a page or a place that is there, every download must have rows. Sizes are held against the budgets.
 """
 
@@ -24,12 +24,19 @@ EMPTY = """(async () => {
   const seen = m => { const b = m.getBoundingClientRect(); return b.width + b.height > 0.5; };
   const marks = node => [...node.querySelectorAll(kinds)].filter(seen).length;
   for (const node of document.querySelectorAll('.plot')) {
-    const select = document.querySelector(`select[data-chart="${node.id.replace(/-\\d+$/, '')}"]`);
-    for (const option of select ? [...select.options] : [null]) {
-      if (option) { select.value = option.value; select.dispatchEvent(new Event('change')); await wait(); }
-      if (!marks(node)) bad.push(node.id + (option ? ': ' + option.textContent : ''));
+    const chart = node.id.replace(/-\\d+$/, '');
+    const select = document.querySelector(`select[data-chart="${chart}"]`);
+    const radios = [...document.querySelectorAll(`input[data-chart="${chart}"]`)];
+    for (const option of select ? [...select.options] : radios.length ? radios : [null]) {
+      if (select) { select.value = option.value; select.dispatchEvent(new Event('change')); await wait(); }
+      else if (option) {
+        option.click(); await wait();
+        if (!document.getElementById(`${chart}-said`).textContent) bad.push(node.id + ': nothing said of a case');
+      }
+      if (!marks(node)) bad.push(node.id + (option ? ': ' + (option.label || option.value) : ''));
     }
     if (select) { select.value = '0'; select.dispatchEvent(new Event('change')); await wait(); }
+    if (radios.length) { radios[0].click(); await wait(); }
     if (!node.getAttribute('aria-label')) bad.push(node.id + ': no alternative text');
   }
   for (const image of document.querySelectorAll('img')) {
