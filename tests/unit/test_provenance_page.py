@@ -85,7 +85,7 @@ def test_a_known_factor_stands_in_figures_tables_and_verdict(two: tuple[Path, Pa
         ["1.10", "equivalent"], ["1.50", "NOT shown equivalent"]
     ]  # fmt: skip
     (row,) = table(page, "Largest relative difference by table")
-    assert row[:5] == ["pbpk/*/exposure.parquet", "1 of 1", "0.333", "median, row 4", "10.0000 and 15.0000"]
+    assert row[:4] == ["pbpk/*/exposure.parquet", "1 of 1", "0.333", "median, row 4: 10.0000 and 15.0000"]
 
 
 def test_what_is_unlike_of_outputs_and_environment_is_named(two: tuple[Path, Path]) -> None:

@@ -1,8 +1,9 @@
 """The report in headless Chromium: ``python check_report.py results/demo/report results/browser``.
 
 Every page is opened offline at desk and telephone width: no request may leave it and none may fail, no script may
-throw, every figure must show marks, every entry of a selector and every button is drawn, nothing may be wider than the screen, every
-link must lead to a page or a place that is there, every download must have rows. Sizes are held against the budgets.
+throw, every figure must show marks, by every entry of its selector and every button, nothing may be wider than the
+screen, every link must lead to a page or a place that is there, every download must have rows. Sizes are held against
+the budgets.
 """
 
 from __future__ import annotations

@@ -230,16 +230,16 @@ def _distances(found: Agreement, tables: pd.DataFrame) -> Section:
     rows: list[list[Cell | str]] = []
     for r in records(differ):
         nothing = r.largest != r.largest
-        where = NONE if nothing else Cell(f"{r.column}, row {count(r.row)}", sub=str(r.file))
-        values = NONE if nothing else f"{number(r.first, 6)} and {number(r.second, 6)}"
+        values = "" if nothing else f"{number(r.first, 6)} and {number(r.second, 6)}"
+        where = NONE if nothing else Cell(f"{r.column}, row {count(r.row)}: {values}", sub=str(r.file))
         files, counts = f"{count(r.differ)} of {count(r.files)}", (count(n) for n in (r.numbers, r.unmatched, r.texts))
-        rows.append([r.table, files, number(r.largest), where, values, *counts, r.reason])
+        rows.append([Cell(r.table, sub=r.reason), files, number(r.largest), where, *counts])
     if rows:
-        header = ["Table", "Files that differ", "Largest relative difference", "Where", "First and second", "Numbers",
-                  "In one run only", "Other texts", "Not compared"]  # fmt: skip
+        header = ["Table", "Files that differ", "Largest relative difference", "Where: first and second", "Numbers",
+                  "In one run only", "Other texts"]  # fmt: skip
         note = "Relative to the larger absolute value, 0 to 2; rows in file order. Draws of a sampler differ wherever "
-        note += f"one bit before them does. In full: {TABLES}."
-        blocks.append(Table.create("Largest relative difference by table", header, rows, text=(0, 3, 4, 8), note=note,
+        note += f"one bit before them does. Under a table: what of it could not be compared. In full: {TABLES}."
+        blocks.append(Table.create("Largest relative difference by table", header, rows, text=(0, 3), note=note,
                                    file=TABLES))  # fmt: skip
     if not len(tables):
         blocks.append(Paragraph("The runs have no table in common.", "missing"))
@@ -319,7 +319,7 @@ def _environment(found: Agreement) -> Section:
         rows.append([name, a, b, state])
     header = ["", "First run", "Second run", ""]
     note = "Finished, cores, CPU time and commit may differ between equal runs."
-    blocks: list[Block] = [Table.create("Environment", header, rows, text=range(4), note=note)]
+    blocks: list[Block] = [Table.create("Environment", header, rows, text=range(3), note=note)]
     differ = given_differences(found)
     if not differ:
         same = "Inputs, resource tables, code modules, settings and packages are the same in both runs."

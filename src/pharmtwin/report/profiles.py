@@ -20,8 +20,8 @@ MODELS = ("population", "covariates", "twin")
 GAP = 8.0  # steps this many times the median step are pauses of the time grid, not drawn across
 PAUSE = 0.2
 APART = 0.09  # share of the axis that two labels keep apart
-BANDS = "Bands: 90 % of the predicted plasma concentration, without residual error. "
-BANDS += "Where the time axis has a gap, the time between is not drawn."
+BAND = "Bands: 90 % of the predicted plasma concentration, without residual error."
+BANDS = f"{BAND} Where the time axis has a gap, the time between is not drawn."
 USES = (("fit", "observed, used in the fit", "circle"), ("test", "observed, kept aside", "diamond-open"))
 
 

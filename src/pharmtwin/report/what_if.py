@@ -9,7 +9,7 @@ import pandas as pd
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
 from pharmtwin.report.figures import INK, MUTED, STYLE, axis, line, numbers, points
 from pharmtwin.report.inputs import ReportInputs
-from pharmtwin.report.profiles import BANDS, Clock, curves, windows
+from pharmtwin.report.profiles import BAND, BANDS, Clock, curves, windows
 from pharmtwin.report.rows import records
 from pharmtwin.report.words import interval, model, number, percent, plain, plotly_text, plural
 
@@ -76,11 +76,16 @@ def course_chart(inputs: ReportInputs, twin: str, rows: list[Any]) -> Chart | No
     actual, other = (mine[mine["case"] == case].sort_values("time_h") for case in ("actual", "exchanged"))
     if actual.empty or other.empty:
         return None
+    tau = _interval_h(inputs, first.scenario)
+    if tau:  # the interval that the metrics are of
+        start = float(mine["time_h"].max()) - tau
+        actual, other = (part[part["time_h"] >= start - 1e-9] for part in (actual, other))
     clock = Clock.create(actual["time_h"].to_list())
     name = f"with {first.gene} {first.diplotype}"
+    top = 1.05 * float(max(actual["q95"].max(), other["q95"].max()))  # the same axes for every case
     layout = {
         "xaxis": clock.axis(),
-        "yaxis": axis("Concentration (ng/mL)", range=numbers([0.0, 1.05 * float(mine["q95"].max())])),
+        "yaxis": axis("Concentration (ng/mL)", range=numbers([0.0, top])),
     }
     ghost = [
         line(clock.place(part["time_h"]), part["q50"], "median as it is", MUTED, "dot")
@@ -95,15 +100,14 @@ def course_chart(inputs: ReportInputs, twin: str, rows: list[Any]) -> Chart | No
         Panel(plotly_text(label), data, layout, f"{name[:1].upper()}{name[1:]}: {_levels_said(rows, prefix)}.")
         for label, name, prefix, data in cases
     )
-    tau = _interval_h(inputs, first.scenario)
-    start = float(actual["time_h"].max()) - tau if tau else 0.0
     both = actual.merge(other, on="time_h", suffixes=("", "_other"))
     cells = [
         [plain(r.time_h), interval(r.q50, r.q05, r.q95), interval(r.q50_other, r.q05_other, r.q95_other)]
-        for r in records(both[both["time_h"] >= start - 1e-9])
+        for r in records(both)
     ]
     header = ["Time (h)", "As it is (90 %), ng/mL", f"{name[:1].upper()}{name[1:]} (90 %), ng/mL"]
-    note = f"{'The last dosing interval' if tau else 'All times'}; in full: explain/*/counterfactual_courses.parquet."
+    shown = "The last dosing interval" if tau else "All times"
+    note = f"{shown}; the whole course: explain/*/counterfactual_courses.parquet."
     drawn = int(actual["n_draws"].iloc[0])
     return Chart(
         "counterfactual-course",
@@ -111,7 +115,7 @@ def course_chart(inputs: ReportInputs, twin: str, rows: list[Any]) -> Chart | No
         f"Predicted concentrations with 90 % bands, {panels[0].said} {panels[1].said}",
         panels,
         Table.create("Course as it is and with the other genotype", header, cells, note=note, limit=len(cells)),
-        caption=f"{BANDS} {plural(drawn, 'draw')}, the same both ways.",
+        caption=f"{shown}. {BAND if tau else BANDS} {plural(drawn, 'draw')}, the same both ways.",
         mode="toggle",
         height=340,
     )
@@ -120,7 +124,9 @@ def course_chart(inputs: ReportInputs, twin: str, rows: list[Any]) -> Chart | No
 def _interval_h(inputs: ReportInputs, scenario: str) -> float | None:
     """Hours between two doses of a scenario; None where its sheet was not handed over."""
     table = inputs.scenarios
-    rows = table.loc[table["scenario"] == scenario, "interval_h"] if "interval_h" in table else []
+    if "interval_h" not in table:
+        return None
+    rows = table.loc[table["scenario"] == scenario, "interval_h"]
     return float(rows.iloc[0]) if len(rows) else None
 
 
