@@ -244,6 +244,14 @@ def test_widths_leave_room_for_the_longest_word() -> None:
     assert shares[2] * 482 >= 12 * 0.6 * 8.5
 
 
+def test_long_texts_get_the_room_that_short_ones_do_not_need() -> None:
+    """Texts of 300 and 600 letters beside short ones: the rest of the width goes to them, one part and two."""
+    rows = [[Cell("ab cd"), Cell("word " * 60), Cell("word " * 120), Cell("1.23")]] * 4
+    narrow, one, two, number = (482 * w for w in widths(["Id", "A", "B", "N"], rows))
+    assert narrow < 40 and number < 40
+    assert 1.2 < two / one < 2.0 and one + two > 0.85 * 482
+
+
 def _chart(trace: dict[str, object]) -> Chart:
     panel = Panel("", (trace,), {"xaxis": {}, "yaxis": {}})
     table = Table.create("t", ["a"], [["1"]])

@@ -16,7 +16,7 @@ from pharmtwin.report.blocks import Alert, Bullets, Cell, Chart, Paragraph, Tabl
 TEXT_WIDTH = 482.0  # points: A4 less margins of 2 cm
 LETTER = 0.6  # width of a letter as a share of its size, generous
 PADDING = 9.0  # points beside a cell's text
-LONG = 60.0  # letters beyond which a text gets no wider column
+LONG = 400.0  # letters beyond which a text gets no wider column
 BREAK = 18  # a longer word may be broken
 
 
@@ -91,18 +91,23 @@ def font_size(columns: int) -> float:
 
 
 def widths(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> tuple[float, ...]:
-    """Shares of the width by column: first what the longest word needs, then by the length of the texts."""
+    """Shares of the width by column: first what the longest word needs, the rest to texts that need more than that.
+
+    In proportion to what each lacks to stand on one line, so that the long texts of a row are about equally high.
+    """
     letter = LETTER * font_size(len(header))
-    least, wanted = [], []
-    for j, name in enumerate(header):
-        texts = [name, *(t for r in rows for t in (r[j].text, r[j].sub) if t)]
-        least.append(PADDING + letter * max((min(len(w), BREAK) for t in texts for w in t.split()), default=1))
-        typical = sum(map(len, texts)) / len(texts)
-        wanted.append(min(max(typical, max(map(len, texts)) / 3), LONG))
+    columns = [[name, *(t for r in rows for t in (r[j].text, r[j].sub) if t)] for j, name in enumerate(header)]
+    typical = [min(max(sum(map(len, c)) / len(c), max(map(len, c)) / 3), LONG) for c in columns]
+    words = [max((min(len(w), BREAK) for t in c for w in t.split()), default=1) for c in columns]
+    least = [PADDING + letter * w for w in words]
+    lack = [max(0.0, letter * (t - w)) for t, w in zip(typical, words)]
     rest = TEXT_WIDTH - sum(least)
     if rest <= 0:
         return tuple(w / sum(least) for w in least)
-    return tuple((w + rest * x / sum(wanted)) / TEXT_WIDTH for w, x in zip(least, wanted))
+    if rest >= sum(lack):  # all stand on one line: what is left goes by the columns' own widths
+        one_line = [w + x for w, x in zip(least, lack)]
+        return tuple(w / sum(one_line) for w in one_line)
+    return tuple((w + rest * x / sum(lack)) / TEXT_WIDTH for w, x in zip(least, lack))
 
 
 def _end(text: str) -> str:
