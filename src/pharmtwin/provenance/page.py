@@ -317,7 +317,7 @@ def _environment(found: Agreement) -> Section:
         a, b = (f.get(name, "not recorded") for f in (first, second))
         state = Cell("the same") if a == b else Cell("differs", badge="" if name in FREE else "warn")
         rows.append([name, a, b, state])
-    header = ["", "First run", "Second run", ""]
+    header = ["Of the run", "First run", "Second run", "Compared"]
     note = "Finished, cores, CPU time and commit may differ between equal runs."
     blocks: list[Block] = [Table.create("Environment", header, rows, text=range(3), note=note)]
     differ = given_differences(found)
