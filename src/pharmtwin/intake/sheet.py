@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,7 +80,8 @@ def _decode(raw: bytes, path: str) -> tuple[str | None, list[Finding]]:
 def _delimiter(header: str, path: str, row: int) -> tuple[str, list[Finding]]:
     if "\t" in header:
         return "\t", []
-    for delimiter, name in ((",", "commas"), (";", "semicolons")):
+    marks = sorted(((",", "commas"), (";", "semicolons")), key=lambda m: -len(_cells(header, m[0])))
+    for delimiter, name in marks:  # the one that makes more cells first: "DV, ng/mL";TIME
         if delimiter in header:
             what = f"columns are separated by {name}, not by tabs (read as such)"
             why = "a comma or semicolon inside a cell would shift all cells to its right"
@@ -108,6 +109,42 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return next(csv.reader([line], delimiter=delimiter))
     except csv.Error:
         return line.split(delimiter)
+
+
+def _is_unclosed(line: str, delimiter: str) -> bool:
+    """A quote that opens a cell and is not closed on its line: it swallows the cells behind it."""
+    if '"' not in line or delimiter == " ":
+        return False
+    try:
+        next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
+
+
+def _width(path: str, columns: int, widths: Sequence[tuple[int, int, bool]], delimiter: str) -> list[Finding]:
+    """What is wrong with rows whose cells are fewer than the headings, or that a quote cuts short.
+
+    A line of tabs may lack those at its end: editors take blanks at line ends away. widths : line, number of cells,
+    whether a quote stays open.
+    """
+    blanks = delimiter == " "
+    findings = [
+        Finding.create("sheet.quote", path, "a quote opens a cell and is not closed on its line",
+                       "the cells behind it are lost in this one", "remove the quote or close it, and write no line "
+                       "break into a cell", row=row)
+        for row, _, is_open in widths if is_open
+    ]  # fmt: skip
+    short = [(row, n) for row, n, is_open in widths if n < columns and not is_open]
+    told = [] if delimiter == "\t" else short if blanks else short[:1]
+    for row, n in told:
+        also = "" if blanks or len(short) == 1 else f" ({len(short)} rows are so, the first here)"
+        what = f"the row has {n} cells, the header names {columns} columns{also}; the last are read as empty"
+        why = "where a separator was lost, or a cell is empty among blanks, cells stand under the wrong column"
+        fix = "fill the cell with a point" if blanks else "write all separators, also those of empty cells at the end"
+        severity = "error" if blanks else "warning"
+        findings.append(Finding.create("sheet.row_short", path, what, why, fix, row=row, severity=severity))
+    return findings
 
 
 def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
@@ -164,8 +201,11 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
             )
         )
     rows = []
+    widths = []
     for number, line in filled[1:]:
         cells = [cell.strip() for cell in _cells(line, delimiter)]
+        if not cells[0].startswith("#"):  # a row that is commented out may have any form
+            widths.append((number, len(cells), _is_unclosed(line, delimiter)))
         if any(cells[len(columns) :]):
             findings.append(
                 Finding.create(
@@ -179,6 +219,7 @@ def parse_sheet(text: str, path: str) -> tuple[Sheet | None, list[Finding]]:
             )
         cells += [""] * (len(columns) - len(cells))
         rows.append((number, dict(reversed(list(zip(columns, cells))))))
+    findings += _width(path, len(columns), widths, delimiter)
     return Sheet(path, header_line, tuple(dict.fromkeys(c for c in columns if c)), tuple(rows)), findings
 
 

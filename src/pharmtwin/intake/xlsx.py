@@ -74,7 +74,7 @@ def _read(book: Any, saved: Any, path: str) -> tuple[Sheet | None, list[Finding]
         findings.append(Finding.create(rule, path, what, why, fix, row=row, severity=severity, **place))
 
     wanted = workbook_and_sheet(path)[1]
-    filled = [p.title for p in saved.worksheets if any(_text(c)[0] for row in p.iter_rows() for c in row)]
+    filled = [p.title for p in book.worksheets if any(_text(c)[0] for row in p.iter_rows() for c in row)]
     shown = [p.title for p in book.worksheets if p.sheet_state == "visible" and p.title in filled]
     if wanted and wanted not in book.sheetnames:
         say("sheet.no_such_page", f"the workbook has no sheet {wanted}", "nothing can be read",
@@ -95,16 +95,30 @@ def _read(book: Any, saved: Any, path: str) -> tuple[Sheet | None, list[Finding]
             "formatting far below the table is the usual cause", SAVE_AS)  # fmt: skip
         return None, findings
     lines: list[tuple[int, list[str], set[int]]] = []
+    struck = 0
     for number, row in enumerate(values.iter_rows(), start=1):
         cells = [_text(cell) for cell in row]
+        unsaved = []
+        for i, cell in enumerate(row):
+            source = page.cell(number, i + 1)
+            if source.data_type == "f" and cell.value is None and cell.data_type != "str":  # str: saved, and empty
+                unsaved.append(source.coordinate)
+            if not struck and cells[i][0] and source.has_style and source.font.strike:
+                struck = number
+                say("sheet.struck", "a cell is struck through, the first here; it is read", "what was crossed out is "
+                    "not meant to be used", "clear the cell, write a reason into a column exclude, or take the line "
+                    "off", number, "warning", value=source.coordinate)  # fmt: skip
+        if unsaved:
+            also = f" (and {len(unsaved) - 1} more in the row)" if len(unsaved) > 1 else ""
+            say("sheet.formula", f"holds a formula whose value was not saved{also}", "the value is not in the file",
+                "open and save the workbook in a spreadsheet program, or write the value",
+                number, value=unsaved[0])  # fmt: skip
         if any(text for text, _ in cells):
             lines.append((number, [text for text, _ in cells], {i for i, (_, is_date) in enumerate(cells) if is_date}))
-            for i, cell in enumerate(row):
-                source = page.cell(number, i + 1)
-                if source.data_type == "f" and not cells[i][0]:
-                    say("sheet.formula", "holds a formula whose value was not saved", "the value is not in the file",
-                        "open and save the workbook in a spreadsheet program, or write the value",
-                        number, value=cell.coordinate)  # fmt: skip
+    if not lines:
+        if not findings:
+            say("sheet.empty", "holds no header and no rows", "nothing can be run", "write a header line and rows")
+        return None, findings
     hidden = [n for n, _, _ in lines if page.row_dimensions[n].hidden]
     if hidden:
         say("sheet.hidden_rows", f"{len(hidden)} hidden row(s), the first here; they are read",

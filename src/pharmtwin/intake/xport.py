@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from io import BytesIO
 
 from pharmtwin.findings import Finding
@@ -11,6 +12,8 @@ from pharmtwin.intake.sheet import Sheet
 WHY = "the data set is read from it"
 #: what pandas 3.1 makes of a stored zero: the smallest number of the format, 16 to the power of -65
 ZERO = 16.0**-65
+#: what begins each data set of a file
+MEMBER = b"HEADER RECORD*******MEMBER  HEADER RECORD"
 #: cells that are read at most
 MAX_CELLS = 50_000_000
 
@@ -24,11 +27,17 @@ def parse_xport(raw: bytes, path: str) -> tuple[Sheet | None, list[Finding]]:
 
     if raw[:80].find(b"LIBV8") > 0:
         return refused("is a SAS transport file of version 8", "write version 5 (the one that agencies take), or CSV")
+    if raw.count(MEMBER) > 1:
+        return refused("holds more than one data set", "write each data set into a file of its own")
     frame = None
     for encoding in ("utf-8", "latin-1"):
         try:
-            frame = pd.read_sas(BytesIO(raw), format="xport", encoding=encoding)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                frame = pd.read_sas(BytesIO(raw), format="xport", encoding=encoding)
             break
+        except UserWarning:  # its records do not fill whole lines of 80 bytes
+            return refused("is cut off: its last records are lost", "export it again, and copy it whole")
         except UnicodeDecodeError:
             continue
         except Exception as error:  # a library that raises whatever a broken file makes it meet
