@@ -36,9 +36,10 @@ def read_clock(passing: Passing) -> None:
     rows = passing.rows
     if not rows or "time_h" not in rows[0][1]:
         return
-    dated = next((c for c in DATES for name in (c, c.lower()) if name in rows[0][1]), "")
+    dated = next((name for c in DATES for name in rows[0][1] if name.upper() == c), "")
     if dated:
-        _with_dates(passing, dated if dated in rows[0][1] else dated.lower())
+        _with_dates(passing, dated)
+        _beside_hours(passing, dated)
     cells = [c.get("time_h", "") for _, c in rows]
     if not any(is_clock(t) or is_other_date(t) for t in cells):
         return
@@ -59,7 +60,7 @@ def read_clock(passing: Passing) -> None:
                 f"time.{then.rule}", then.what, WHY, FIX[then.rule], row=rows[i][0], column="time_h", value=text
             )
     twins = [c.get("twin_id", "") for _, c in rows]
-    doses = [c.get("evid", "") in ("1", "4") or not is_missing(c.get("dose_mg", "")) for _, c in rows]
+    doses = [_is_dose(c) for _, c in rows]
     zero = zero_times(twins, instants, doses)
     for i, then in enumerate(instants):
         if isinstance(then, datetime):
@@ -84,10 +85,53 @@ def _with_dates(passing: Passing, dates: str) -> None:
             passing.put(i, "time_h", f"{date}T{int(clock[1]):02d}:{clock[2]}:{clock[3] or '00'}")
         elif is_clock(date) and date[10:].strip("T :0") == "" and clock:  # a spreadsheet's date, at midnight
             passing.put(i, "time_h", f"{date[:10]}T{int(clock[1]):02d}:{clock[2]}:{clock[3] or '00'}")
-        elif NUMBER.fullmatch(date) and clock and "/" not in date:
+        elif NUMBER.fullmatch(date) and clock and not _of_a_day(clock):
+            passing.put(i, "time_h", "")
+            passing.say("time.unreadable", "is no time of day", WHY, "write hours 0 to 24 and minutes 0 to 59, as 08:30",
+                        row=number, column="time_h", value=time)  # fmt: skip
+        elif NUMBER.fullmatch(date) and clock:
             hours = int(clock[1]) + int(clock[2]) / 60.0 + int(clock[3] or 0) / 3600.0
             passing.put(i, "time_h", number_text(24.0 * float(date) + hours))
         elif is_other_date(date):
             passing.put(i, "time_h", "")
             passing.say("time.date_form", "is a date whose day and month cannot be told apart", WHY, FIX["date_form"],
                         row=number, column=dates, value=date)  # fmt: skip
+
+
+def _of_a_day(clock: re.Match[str]) -> bool:
+    minutes = 60 * int(clock[1]) + int(clock[2]) + int(clock[3] or 0) / 60.0
+    return minutes <= 24 * 60 and int(clock[2]) < 60 and int(clock[3] or 0) < 60
+
+
+def _is_dose(cells: Mapping[str, str]) -> bool:
+    """EVID 1 or 4, or an amount above 0 (NM-TRAN's AMT is 0 on samples)."""
+    evid, amount = cells.get("evid", ""), cells.get("dose_mg", "")
+    if NUMBER.fullmatch(evid):
+        return float(evid) in (1.0, 4.0)
+    return not is_missing(amount) and not (NUMBER.fullmatch(amount) and float(amount) == 0)
+
+
+def _beside_hours(passing: Passing, dates: str) -> None:
+    """A date beside hours: NM-TRAN counts such hours from midnight of the date, many data sets from the first dose."""
+    days: dict[str, set[str]] = {}
+    hours: list[float] = []
+    first = 0
+    for number, cells in passing.rows:
+        time, date, twin = cells.get("time_h", ""), cells.get(dates, ""), cells.get("twin_id", "")
+        if is_missing(date) or not NUMBER.fullmatch(time) or (number, "time_h") in passing.written:
+            continue
+        hours.append(float(time))
+        days.setdefault(twin, set()).add(date)
+        first = first or (number if len(days[twin]) > 1 else 0)
+    if not first:
+        return
+    of_day = 0 <= min(hours) and max(hours) <= 24
+    if of_day:
+        what = f"{dates} changes within a twin and every time lies within 24 h: they may be hours of that day"
+        passing.say("time.date_beside_hours", what, "NM-TRAN counts from midnight of the date, this check from the "
+                    "first dose: times would be days off", f"write the time of day as 08:30, or drop {dates}",
+                    row=first, column="time_h")  # fmt: skip
+    else:
+        passing.say("time.date_beside_hours", f"{dates} is not used: times are read as hours that go on from day to "
+                    "day", WHY, f"no action needed; write the time of day as 08:30 to have {dates} counted", "note",
+                    row=first, column="time_h")  # fmt: skip

@@ -13,9 +13,12 @@ from pathlib import Path
 
 from pharmtwin.findings import Finding, sort_findings
 from pharmtwin.intake.cells import Reading
+from pharmtwin.intake.clock import DATES
 from pharmtwin.intake.columns import ColumnSpec, Record, SheetSpec, check_cells, check_columns, sheet_spec
 from pharmtwin.intake.config import library_drugs
+from pharmtwin.intake.doses import REFERENCE
 from pharmtwin.intake.events import check_data
+from pharmtwin.intake.headings import DIALECTS, dialects
 from pharmtwin.intake.opening import Excluded, Opened, admit, as_written
 from pharmtwin.intake.rules import Given, Table, run_rules
 from pharmtwin.intake.sheet import Sheet, is_missing, read_sheet
@@ -26,6 +29,7 @@ NEEDED = ("twin_id", "time_h", "evid")
 COVARIATES = ("sex", "age_y", "weight_kg", "height_cm", "creatinine_mg_dl", "albumin_g_l", "haematocrit")
 #: what a row of a data set may leave empty
 MAY_BE_EMPTY = ("drug", "dose_mg", "route", "dv_ng_ml", "use")
+#: not said of a data set: what separates its columns, and each unread column by itself (``_unread`` names them at once)
 QUIET = {"sheet.delimiter", "events.column_unknown"}
 
 
@@ -67,12 +71,26 @@ def check_opened(opened: Opened) -> list[Finding]:
     found = check_data(sheet.path, records, cells)
     people = _people(records)
     given = Given(_tables(sheet, records, people), alone=True, drugs=library_drugs())
-    found = run_rules(given, [*found, *_bodies(sheet, people)])
+    wrong = {f.row for f in cells if f.severity == "error"}
+    found = run_rules(given, [*found, *_bodies(sheet, [r for r in people if r.row not in wrong])])
     if not sheet.rows:
         what, fix = "holds a header but no rows", "name the right file"
         found.append(Finding.create("sheet.empty", sheet.path, what, "there is nothing to check", fix))
-    kept = [f for f in [*findings, *found] if f.rule not in QUIET]
+    kept = [f for f in [*findings, *found] if f.rule not in QUIET] + _unread(sheet)
     return sort_findings(as_written(kept, {sheet.path: sheet}))
+
+
+def _unread(sheet: Sheet) -> list[Finding]:
+    """One note with the columns that nothing reads: a flag of exclusion among them would have no effect."""
+    units_of = {u for name in DIALECTS for u in dialects()[name].get("unit_columns", {}).values()}
+    known = {c.name for c in data_spec().columns}
+    names = [c for c in sheet.columns if c not in known and c.upper() not in units_of | {*DATES, REFERENCE}]
+    if not names:
+        return []
+    what = f"columns that are not read: {', '.join(names)}"
+    why, fix = "no flag, date or comment in them has an effect", "no action needed; a reason in a column EXCLUDE counts"
+    note = {"row": sheet.header, "severity": "note"}
+    return [Finding.create("sheet.columns_unread", sheet.path, what, why, fix, **note)]  # type: ignore[arg-type]
 
 
 def _tables(sheet: Sheet, records: Sequence[Record], people: Sequence[Record]) -> dict[str, Table]:

@@ -7,15 +7,25 @@ and findings name it. Nothing is guessed: a unit that nobody states is a finding
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pharmtwin.findings import Finding
 from pharmtwin.intake.buckets import NUMBER
-from pharmtwin.intake.cells import REPAIRS, Done, Reading, number_cell, text_cell, without_invisible
+from pharmtwin.intake.cells import (
+    REPAIRS,
+    Done,
+    Reading,
+    convert,
+    number_cell,
+    number_text,
+    text_cell,
+    without_invisible,
+)
 from pharmtwin.intake.columns import ColumnSpec, SheetSpec
-from pharmtwin.intake.headings import Meaning, is_unit, known_columns, meanings
+from pharmtwin.intake.headings import Meaning, is_unit, known_columns, meanings, rivals
 from pharmtwin.intake.sheet import Sheet, is_missing
 
 WHY_UNIT = "a number without its unit may be wrong by a factor of 1000 and look right"
@@ -76,6 +86,7 @@ def through_door(sheet: Sheet, spec: SheetSpec, reading: Reading) -> tuple[Sheet
             _texts(passing, column)
         else:
             _numbers(passing, meaning, column, units_row.get(meaning.column, ""), by_row.get(meaning.column, {}))
+    _rivals(passing, meant)
     _assumed(passing, meant, units_row)
     _dates(passing)
     if spec.table == "events":
@@ -166,8 +177,7 @@ def _take_units_row(passing: Passing, meant: list[Meaning]) -> dict[str, str]:
         _unknown_unit(passing, known[name], told[name], number)
     own = {m.column: m.unit for m in meant if m.unit and not m.assumed}
     for name in own.keys() & units.keys():
-        same = {u.lower().replace(" ", "") for u in (own[name], units[name])}
-        if len(same) > 1:
+        if not _same_unit(known[name], own[name], units[name]):
             passing.say("units.contradiction", f"the heading says {own[name]}, the row of units says {units[name]}",
                         WHY_UNIT, "keep one of them", row=number, column=name, value=units[name])  # fmt: skip
     return told
@@ -178,13 +188,68 @@ def _unit_text(column: ColumnSpec, cell: str) -> str:
     return cell if is_unit(column, cell) else cell.strip("[]() ")
 
 
+def _same_unit(column: ColumnSpec, one: str, other: str) -> bool:
+    """Whether two spellings are one unit, or units of the same size (ng/mL and ug/L)."""
+    sizes = [convert(1.0, column, unit, 1.0) for unit in (one, other)]
+    return one.lower().split() == other.lower().split() or (None not in sizes and sizes[0] == sizes[1])
+
+
 def _row_units(passing: Passing, meant: list[Meaning]) -> dict[str, dict[int, str]]:
-    """Units that a column of its own tells, by our column and index of the row."""
+    """Units that a column of its own tells, by our column and index of the row; they must be what else is told."""
     out = {}
-    for m in meant:
-        if m.unit_column:
-            out[m.column] = {i: cells.get(m.unit_column, "") for i, (_, cells) in enumerate(passing.rows)}
+    for m in (m for m in meant if m.unit_column):
+        told = {i: cells.get(m.unit_column, "") for i, (_, cells) in enumerate(passing.rows)}
+        told = {i: "" if is_missing(unit) else unit for i, unit in told.items()}
+        if not m.unit:
+            out[m.column] = told
+            continue
+        column = known_columns(passing.spec.table)[m.column]
+        for i, unit in told.items():
+            number, cells = passing.rows[i]
+            if unit and not is_missing(cells.get(m.column, "")) and not _same_unit(column, m.unit, unit):
+                passing.say("units.contradiction", f"{m.unit} is stated, the column {m.unit_column} says {unit}",
+                            WHY_UNIT, "keep the one that is right", row=number, column=m.column,
+                            value=cells[m.column])  # fmt: skip
+                break
     return out
+
+
+def _unitless(passing: Passing, column: ColumnSpec, by_row: dict[int, str]) -> None:
+    """Numbers beside an empty cell of their column of units: nobody knows what they are."""
+    alone = [
+        (number, cells[column.name])
+        for i, (number, cells) in enumerate(passing.rows)
+        if not by_row.get(i, "")
+        and NUMBER.fullmatch(cells.get(column.name, ""))
+        and float(cells[column.name])
+        # a limit is repeated on rows of doses, where it says nothing
+        and not (column.name == "lloq_ng_ml" and is_missing(cells.get("dv_ng_ml", "")))
+    ]
+    if alone:
+        also = f" ({len(alone)} rows are so, the first here)" if len(alone) > 1 else ""
+        passing.say("units.undeclared", f"the column of units is empty beside this number{also}", WHY_UNIT,
+                    "write the unit into the row", row=alone[0][0], column=column.name, value=alone[0][1])  # fmt: skip
+
+
+def _rivals(passing: Passing, meant: list[Meaning]) -> None:
+    """Two headings that mean one column must tell the same numbers: WT and weight [lb], DV and CONC."""
+    known = known_columns(passing.spec.table)
+    chosen = {m.column: m for m in meant}
+    for other in rivals(passing.sheet.columns, passing.spec, passing.reading.units, meant):
+        mine, column = chosen[other.column], known[other.column]
+        for number, cells in passing.rows:
+            here, there = cells.get(column.name, ""), cells.get(other.heading, "")
+            unit = other.unit or (cells.get(other.unit_column, "") if other.unit_column else "")
+            if not (NUMBER.fullmatch(here) and NUMBER.fullmatch(there)):
+                continue
+            value = convert(float(there), column, unit, passing.reading.molar_mass) if unit else float(there)
+            if value is not None and not math.isclose(value, float(here), rel_tol=0.01, abs_tol=1e-9):
+                passing.say("sheet.column_twice", f"{mine.heading} and {other.heading} both mean {column.name}, and "
+                            f"tell different values here ({here} and {number_text(value)}"
+                            f"{f' {column.unit}' if column.unit else ''}); {mine.heading} was read",
+                            "it is not clear which one is meant", "delete or rename one of them", row=number,
+                            column=column.name, value=here)  # fmt: skip
+                break
 
 
 def _unknown_unit(passing: Passing, column: ColumnSpec, unit: str, row: int) -> None:
@@ -213,6 +278,8 @@ def _numbers(passing: Passing, meaning: Meaning, column: ColumnSpec, unit: str, 
     if (unit and not is_unit(column, unit)) or (unit and _needs_molar_mass(column, unit, passing.reading)):
         _unknown_unit(passing, column, unit, passing.sheet.header)
         return
+    if by_row:
+        _unitless(passing, column, by_row)
     changed: list[tuple[int, str, Done]] = []
     bad: dict[str, int] = {}
     plain = not (passing.reading.repairs or by_row) and unit in ("", column.unit)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pharmtwin.intake.buckets import NUMBER
-from pharmtwin.intake.cells import number_text
+from pharmtwin.intake.cells import convert, number_text
+from pharmtwin.intake.headings import known_columns
 from pharmtwin.intake.regimen_text import Part, RegimenError, parse_regimen
 from pharmtwin.intake.sheet import is_missing
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pharmtwin.intake.door import Passing
 
 WHY = "doses are read from it"
+#: ADPC's time from the reference dose
+REFERENCE = "ARRLT"
 #: rows that regimens in words may become, by row of the sheet
 EVENT_CELLS = ("dose_mg", "ii_h", "addl", "duration_h", "route")
 
@@ -115,9 +118,28 @@ def derived_doses(passing: Passing) -> None:
                 "as NM-TRAN does", "add a column EVID to say it", "note", row=passing.sheet.header)  # fmt: skip
 
 
+def _in_hours(passing: Passing, elapsed: str) -> None:
+    """Times from the reference dose in hours: by their own column of units, else in that of the times."""
+    beside = {c.upper(): c for c in passing.rows[0][1]}
+    column = known_columns("events")["time_h"]
+    own = next((beside[name] for name in (f"{REFERENCE}U", "AFRLTU") if name in beside), "")
+    stated = {c.upper(): unit for c, unit in passing.reading.units.items()}
+    said = stated.get(REFERENCE, stated.get("AFRLT", ""))
+    for i, (number, cells) in enumerate(passing.rows if elapsed else ()):
+        unit, text = said or (cells.get(own, "") if own else ""), cells.get(elapsed, "")
+        if not NUMBER.fullmatch(text) or is_missing(unit) or unit == column.unit:
+            continue
+        value = convert(float(text), column, unit, None)
+        if value is None:
+            passing.say("units.unknown", f"{unit} is no unit of time", WHY, f"write {elapsed} in hours", row=number,
+                        column=elapsed, value=text)  # fmt: skip
+        passing.put(i, elapsed, "" if value is None else number_text(value))
+
+
 def _reference_doses(passing: Passing) -> None:
     """ADPC: each sample tells its time from the first dose (AFRLT), from its own (ARRLT), and that dose's amount."""
-    elapsed = next((c for c in passing.rows[0][1] if c.upper() == "ARRLT"), "")
+    elapsed = next((c for c in passing.rows[0][1] if c.upper() == REFERENCE), "")
+    _in_hours(passing, elapsed)
     seen: set[tuple[str, float]] = set()
     out: list[tuple[int, dict[str, str]]] = []
     for number, cells in passing.rows:

@@ -6,7 +6,7 @@ The tables of names stand in ``config/schemas/dialects.yaml``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,6 +15,8 @@ from pharmtwin import units
 from pharmtwin.intake.columns import SCHEMAS, ColumnSpec, SheetSpec, sheet_spec
 
 BRACKETS = re.compile(r"([^\[(]*)[\[(](.+)[\])]\s*")
+#: in the order in which they are tried
+DIALECTS = ("cdisc", "nonmem")
 #: concentrations in amount of substance: converted by the molar mass of the drug
 MOLAR = "amount_of_drug"
 
@@ -29,7 +31,7 @@ class Meaning:
     unit : unit of its numbers; "" where nothing tells it, and for text.
     by : own, case, unit, nonmem or cdisc.
     assumed : the unit is the dialect's custom, not said in the file.
-    unit_column : heading of the column that tells the unit row by row, or "".
+    unit_column : heading of the column that tells the unit row by row, or ""; where ``unit`` is told too, they must agree.
     """
 
     heading: str
@@ -66,7 +68,7 @@ def is_unit(column: ColumnSpec, unit: str) -> bool:
 def dialect_of(columns: Sequence[str]) -> str:
     """cdisc, nonmem or "": the first dialect whose needed headings are all there."""
     names = {re.split(r"[\s\[(]", c.upper(), maxsplit=1)[0] for c in columns}
-    for name in ("cdisc", "nonmem"):
+    for name in DIALECTS:
         if all(names & set(any_of) for any_of in dialects()[name]["needs"]):
             return name
     return ""
@@ -85,7 +87,8 @@ def meanings(columns: Sequence[str], spec: SheetSpec, declared: Mapping[str, str
     found: dict[str, Meaning] = {}
     readers = [_own, _case, _with_unit] + ([_dialect] if dialect else [])
     for read in readers:
-        for heading in columns:
+        # of a dialect's names for one column, its first counts: USUBJID before SUBJID, which sites give out anew
+        for heading in sorted(columns, key=_rank(dialect, table)) if read is _dialect else columns:
             if heading in {m.heading for m in found.values()}:
                 continue
             meaning = read(heading, table, known, dialect, tuple(columns), declared)
@@ -93,6 +96,29 @@ def meanings(columns: Sequence[str], spec: SheetSpec, declared: Mapping[str, str
                 found[meaning.column] = meaning
     order = {heading: i for i, heading in enumerate(columns)}
     return sorted(found.values(), key=lambda m: order[m.heading])
+
+
+def rivals(
+    columns: Sequence[str], spec: SheetSpec, declared: Mapping[str, str], meant: Sequence[Meaning]
+) -> list[Meaning]:
+    """Headings that are not read because another one means the same column, as they would be read alone."""
+    taken = {m.heading for m in meant}
+    beside = {c for m in meant for c in (m.unit_column,)}
+    dialect = dialect_of(columns) if spec.table == "events" else ""
+    found = []
+    for heading in (c for c in columns if c not in taken | beside):
+        for read in [_case, _with_unit] + ([_dialect] if dialect else []):
+            known = known_columns(spec.table)
+            meaning = read(heading, spec.table, known, dialect, tuple(columns), declared)
+            if meaning is not None and known[meaning.column].kind != "string":
+                found.append(meaning)
+                break
+    return found
+
+
+def _rank(dialect: str, table: str) -> Callable[[str], int]:
+    names = [n.upper() for n in dialects()[dialect].get(table, {})] if dialect else []
+    return lambda heading: names.index(heading.upper()) if heading.upper() in names else len(names)
 
 
 def _own(heading: str, table: str, known: Mapping[str, ColumnSpec], *rest: Any) -> Meaning | None:
@@ -118,7 +144,9 @@ def _with_unit(heading: str, table: str, known: Mapping[str, ColumnSpec], *rest:
         stem = bracket[1].strip().lower().replace(" ", "_")
         column = known.get(stems.get(stem, ""))
         unit = bracket[2].strip()
-        return Meaning(heading, column.name, unit, "unit") if column is not None and column.unit else None
+        if column is None or not column.unit:
+            return None
+        return Meaning(heading, column.name, unit, "unit", unit_column=_unit_column(bracket[1], dialect, rest[1]))
     plain = heading.lower().replace(" ", "_").replace(".", "_")
     for stem in sorted(stems, key=len, reverse=True):
         column = known.get(stems[stem])
@@ -141,11 +169,17 @@ def _dialect(
         return None
     if not column.unit:
         return Meaning(heading, column.name, "", dialect)
+    there = _unit_column(name, dialect, columns)
     if heading in declared or name in declared:
-        return Meaning(heading, column.name, declared.get(heading, declared.get(name, "")), dialect)
-    beside = told.get("unit_columns", {}).get(name, "")
-    there = next((c for c in columns if c.upper() == beside), "")
+        unit = declared.get(heading, declared.get(name, ""))
+        return Meaning(heading, column.name, unit, dialect, unit_column=there)
     if there:
         return Meaning(heading, column.name, "", dialect, unit_column=there)
     assumed = told["assumed"].get(name, "")
     return Meaning(heading, column.name, assumed, dialect, assumed=bool(assumed))
+
+
+def _unit_column(name: str, dialect: str, columns: Sequence[str]) -> str:
+    """Heading of the column that tells the unit of a dialect's column row by row, or ""."""
+    beside = dialects()[dialect].get("unit_columns", {}).get(name.strip().upper(), "") if dialect else ""
+    return next((c for c in columns if beside and c.upper() == beside), "")

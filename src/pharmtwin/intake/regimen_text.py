@@ -97,7 +97,9 @@ def _part(words: str, start: float) -> Part:
     if match["length"]:
         if interval <= 0:
             raise RegimenError(f"{words!r} tells how long, but not how often")
-        n = round(_hours(match["length"], match["length_unit"]) / interval)
+        n = round(many := _hours(match["length"], match["length_unit"]) / interval)
+        if abs(many - n) > 1e-6:
+            raise RegimenError(f"{words!r} is no whole number of intervals; write x NUMBER")
     if match["every"] and interval <= 0:
         raise RegimenError("the interval is 0")
     if interval and not (match["times"] or match["length"]):

@@ -65,7 +65,7 @@ def _restarts(given: Given) -> Iterator[Hit]:
     fix="correct the time, or leave it",
 )
 def _gap(given: Given) -> Iterator[Hit]:
-    if _serial(given):
+    if _serial(given) or any(_calendar(given)):
         return
     for rows in given.people.values():
         timed = sorted((e for e in rows if e.time is not None), key=lambda e: e.time or 0.0)
@@ -102,6 +102,21 @@ def _excel(given: Given) -> Iterator[Hit]:
             "time_h",
             f"looks like a spreadsheet's date: all twins begin near {first.time:g}",
         )
+
+
+@rule(
+    "events.time_calendar",
+    "error",
+    "times that are numbers of a calendar (20260329, seconds since 1960 or 1970), not hours",
+    why="a day or a second would count as an hour",
+    fix="write hours from the first dose, or ISO 8601 with an offset",
+    explains=("events.time_gap", "events.before_first_dose"),
+)
+def _calendar(given: Given) -> Iterator[Hit]:
+    firsts = [min((e.time for e in rows if e.time is not None), default=0.0) for rows in given.people.values()]
+    if firsts and min(firsts) > given.limit("calendar_h"):
+        first = next(e for e in given.rows if e.time is not None)
+        yield Hit(given.events, first.record, "time_h", f"no hour: all twins begin beyond {min(firsts):.15g}")
 
 
 @rule(

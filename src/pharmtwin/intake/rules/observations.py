@@ -41,6 +41,20 @@ def _value_missing(given: Given) -> Iterator[Hit]:
 
 
 @rule(
+    "events.values_missing",
+    "error",
+    "a data set with observations and no column of concentrations",
+    why="a column under another heading is not read, and nothing would be compared with the prediction",
+    fix="name the column DV, with its unit: DV [ng/mL]",
+    study=False,
+)
+def _values_missing(given: Given) -> Iterator[Hit]:
+    n = sum(e.is_sample for e in given.rows)
+    if n and "dv_ng_ml" not in given.events.columns:
+        yield Hit(given.events, None, "", f"{n} rows are observations (EVID 0), and no column holds a concentration")
+
+
+@rule(
     "events.value_zero",
     "warning",
     "a concentration of 0 after a dose",
