@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
 
@@ -10,7 +11,9 @@ import openpyxl
 import pandas as pd
 import pytest
 from openpyxl.styles import Font
+from tests.corpus.build import Study, change, findings_of, write
 
+from pharmtwin.cli import main
 from pharmtwin.dossier.xport import write_xport
 from pharmtwin.intake.cells import Reading
 from pharmtwin.intake.dataset import check_data_set
@@ -189,3 +192,49 @@ def test_columns_that_are_read_are_not_called_unread(tmp_path):
     text = "USUBJID,AFRLT,AFRLTU,EVID,AMT,AMTU,DV,DVU,SITE\n1,0,h,1,20,mg,,,A\n1,2,h,0,,,15.2,ng/mL,A\n"
     (found,) = of(data(tmp_path, text)[1], "sheet.columns_unread")
     assert found.what == "columns that are not read: SITE" and found.severity == "note"
+
+
+def study(tmp_path, *changes):
+    made = Study.sound("adults")
+    for what in changes:
+        change(made, what)
+    write(made, tmp_path)
+    return [f for f in findings_of(tmp_path)[0] if f.rule != "twins.no_vcf"]
+
+
+def test_another_file_than_meant_is_said_in_one_sentence_without_its_content(tmp_path):
+    secret = "admin:x:0:0:secret:/root:/bin/sh"
+    for table in ("twins", "events"):
+        (tmp_path / table).mkdir()
+        (tmp_path / table / "passwd").write_text(f"{secret}\nuser:x:1:1::/home:/bin/sh\n")
+        found = study(tmp_path / table, {"config": {"paths": {table: "passwd"}}})
+        its = [f for f in found if f.file == "passwd"]
+        assert [(f.rule, f.row) for f in its] == [("sheet.no_column_known", 1)]
+        assert not [f for f in found if "secret" in f.message()]
+
+
+def test_a_comedication_with_its_dose_is_recognised_as_a_drug_of_the_library(tmp_path):
+    found = study(tmp_path, {"file": "twins.tsv", "column": "comedication", "all": "Quinidin 200 mg"})
+    assert {f.fix for f in of(found, "comedication.near")} == {"write quinidine if that is meant"}
+
+
+def test_digits_of_other_scripts_are_no_number(tmp_path):
+    (found,) = study(tmp_path, {"file": "events.tsv", "row": 4, "dv_ng_ml": "１７.3"})
+    assert (found.rule, found.row) == ("events.not_a_number", 4)
+
+
+def test_the_check_hides_ids_where_the_study_hides_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PHARMTWIN_PSEUDONYM_KEY", "a key of more than sixteen bytes")
+    made = Study.sound("adults")
+    for what in (
+        {"config": {"privacy": {"pseudonyms": True}}},
+        {"file": "events.tsv", "row": 4, "twin_id": "T9"},
+        {"file": "events.tsv", "column": "exclude", "all": ""},
+        {"file": "events.tsv", "row": 5, "exclude": "sample of T2 given to T1"},
+    ):
+        change(made, what)
+    write(made, tmp_path)
+    assert main(["check", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().out + "".join(p.read_text() for p in (tmp_path / "out").iterdir())
+    assert "events.unknown_twin" in told and "sheet.row_excluded" in told
+    assert not re.search(r"\bT[1-9]\b", told)

@@ -16,7 +16,7 @@ from pathlib import Path
 MISSING = frozenset({"", "NA", "N/A", "na", "n/a", "NaN", "nan", "."})
 # Columns whose cells are names: "7", "007" and "7.0" are three different twins there, one number elsewhere.
 NAMES = frozenset({"twin_id", "vcf", "sample", "scenario", "drug", "label", "accept", "gene", "diplotype", "method"})
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # no digits of other scripts
 
 
 def bucket_of(twin_id: str, n: int) -> int:

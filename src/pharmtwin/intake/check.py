@@ -50,6 +50,8 @@ def check_all(
     sheet = str(setting(config, "paths.twins", ""))
     no_data = {f.row for f in findings if f.rule in NO_DATA and f.file == sheet}
     twins = [r for r in tables.records.get("twins", []) if r.row not in no_data]
+    if any(f.rule == "sheet.no_column_known" and f.file == sheet for f in findings):
+        twins = []  # rows of another file
     findings += _check_bodies(sheet, twins, findings)
     if vcf:
         findings += _check_vcfs(config, base, sheet, twins) + _check_genome_files(config, base, twins, places or {})
@@ -130,13 +132,14 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
         beside = (
             sorted(p.name for p in folder.iterdir() if ".vcf" in p.name or ".bcf" in p.name) if folder.is_dir() else []
         )
-        near = closest(Path(path).name, beside)
+        is_there = (base / path).exists()
+        near = "" if is_there else closest(Path(path).name, beside)
         meant = f"write {near} if that is meant, or " if near else ""
         findings.append(
             Finding.create(
                 "vcf.file_missing",
                 sheet,
-                f"the file {path} does not exist{also}",
+                f"{path} {'is no regular file' if is_there else 'does not exist'}{also}",
                 "the twin's genotypes are read from it",
                 f"{meant}correct the cell, or paths.vcf_dir in the config",
                 row=records[0].row,

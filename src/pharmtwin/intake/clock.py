@@ -87,8 +87,8 @@ def _with_dates(passing: Passing, dates: str) -> None:
             passing.put(i, "time_h", f"{date[:10]}T{int(clock[1]):02d}:{clock[2]}:{clock[3] or '00'}")
         elif NUMBER.fullmatch(date) and clock and not _of_a_day(clock):
             passing.put(i, "time_h", "")
-            passing.say("time.unreadable", "is no time of day", WHY, "write hours 0 to 24 and minutes 0 to 59, as 08:30",
-                        row=number, column="time_h", value=time)  # fmt: skip
+            fix = "write hours 0 to 24 and minutes 0 to 59, as 08:30"
+            passing.say("time.unreadable", "is no time of day", WHY, fix, row=number, column="time_h", value=time)
         elif NUMBER.fullmatch(date) and clock:
             hours = int(clock[1]) + int(clock[2]) / 60.0 + int(clock[3] or 0) / 3600.0
             passing.put(i, "time_h", number_text(24.0 * float(date) + hours))
@@ -125,7 +125,7 @@ def _beside_hours(passing: Passing, dates: str) -> None:
         first = first or (number if len(days[twin]) > 1 else 0)
     if not first:
         return
-    of_day = 0 <= min(hours) and max(hours) <= 24
+    of_day = min(hours) >= 0 and max(hours) <= 24
     if of_day:
         what = f"{dates} changes within a twin and every time lies within 24 h: they may be hours of that day"
         passing.say("time.date_beside_hours", what, "NM-TRAN counts from midnight of the date, this check from the "

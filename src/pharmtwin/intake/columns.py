@@ -97,8 +97,13 @@ def sheet_spec(table: str) -> SheetSpec:
 
 def check_columns(sheet: Sheet, spec: SheetSpec) -> list[Finding]:
     """Findings on the header: columns that are missing, unknown or look like a person's identity."""
-    findings = []
+    findings: list[Finding] = []
     unknown = [c for c in sheet.columns if c not in spec.names]
+    if len(unknown) == len(sheet.columns) and not any(_meant(c, unknown) for c in spec.columns):
+        # another file than meant: its first line is nothing to print, and no list of what it lacks helps
+        what = f"none of the {len(unknown)} headings of its first line is a column of {spec.table}"
+        why, fix = "it is another file, or its header is lost", "correct the path, or write the header line"
+        return [Finding.create("sheet.no_column_known", sheet.path, what, why, fix, row=sheet.header)]
     taken = set()
     for column in spec.columns:
         if column.name in sheet.columns:

@@ -82,13 +82,14 @@ def check(words: argparse.Namespace) -> tuple[list[Finding], list[Excluded]]:
 def _check_study(files: Sequence[str], base: Path, words: argparse.Namespace) -> tuple[list[Finding], list[Excluded]]:
     from pharmtwin.intake.check import check_all
     from pharmtwin.intake.config import load_config
+    from pharmtwin.intake.hiding import without_ids
 
     config, places, findings = load_config(files, base)
     if config is None:
         return findings, []
     _over(config, words)
     found, excluded = check_all(config, base, vcf=not words.no_vcf, places=places)
-    return findings + found, excluded
+    return without_ids(findings + found, excluded, config, base)
 
 
 def _over(config: dict[str, Any], words: argparse.Namespace) -> None:

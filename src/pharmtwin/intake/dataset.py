@@ -85,7 +85,7 @@ def _unread(sheet: Sheet) -> list[Finding]:
     units_of = {u for name in DIALECTS for u in dialects()[name].get("unit_columns", {}).values()}
     known = {c.name for c in data_spec().columns}
     names = [c for c in sheet.columns if c not in known and c.upper() not in units_of | {*DATES, REFERENCE}]
-    if not names:
+    if not names or not known & set(sheet.columns):
         return []
     what = f"columns that are not read: {', '.join(names)}"
     why, fix = "no flag, date or comment in them has an effect", "no action needed; a reason in a column EXCLUDE counts"

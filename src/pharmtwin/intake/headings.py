@@ -31,7 +31,7 @@ class Meaning:
     unit : unit of its numbers; "" where nothing tells it, and for text.
     by : own, case, unit, nonmem or cdisc.
     assumed : the unit is the dialect's custom, not said in the file.
-    unit_column : heading of the column that tells the unit row by row, or ""; where ``unit`` is told too, they must agree.
+    unit_column : heading of the column that tells the unit row by row, or ""; it must agree with ``unit``.
     """
 
     heading: str

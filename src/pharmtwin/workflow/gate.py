@@ -14,18 +14,13 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pharmtwin.files import write_text
-from pharmtwin.findings import Finding
 from pharmtwin.intake.config import named_files, setting
 from pharmtwin.intake.sheet import workbook_and_sheet
 from pharmtwin.workflow.code import code_digest
-
-if TYPE_CHECKING:
-    from pharmtwin.intake.opening import Excluded
 
 
 def _stamp(config: Mapping[str, Any], base: Path) -> str:
@@ -54,29 +49,6 @@ def _may_skip(config: Mapping[str, Any], base: Path) -> bool:
     return True
 
 
-def _without_ids(findings: list[Finding], config: Mapping[str, Any], base: Path) -> list[Finding]:
-    """Findings as they may be printed and kept: with pseudonyms, where the study asks for them and has a key."""
-    from pharmtwin.intake.pseudonyms import PseudonymError, masked_findings, pseudonyms_of
-    from pharmtwin.intake.study import ids_of, read_tables
-
-    try:
-        names = pseudonyms_of(config, base)
-    except PseudonymError:
-        return [f for f in findings if f.rule == "privacy.key"]  # nothing else may be said without a key
-    return findings if names is None else masked_findings(findings, names, ids_of(config, read_tables(config, base)[0]))
-
-
-def _rows_without_ids(excluded: list[Excluded], config: Mapping[str, Any], base: Path) -> list[Excluded]:
-    """Rows that are not used, as they may be kept: with pseudonyms, and without the sample, where ids are hidden."""
-    from pharmtwin.intake.pseudonyms import pseudonyms_of, renamed
-
-    names = pseudonyms_of(config, base)
-    if names is None:
-        return excluded
-    hidden = renamed([{c: t for c, t in e.cells.items() if c != "sample"} for e in excluded], names)
-    return [replace(e, cells=cells) for e, cells in zip(excluded, hidden, strict=True)]
-
-
 def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool, base: Path = Path(".")) -> None:
     """Check; print all findings at once and leave with exit code 1 if one is an error.
 
@@ -99,13 +71,14 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
     from pharmtwin.findings import has_errors, write_findings
     from pharmtwin.intake.check import check_all, format_findings
     from pharmtwin.intake.config import load_config
+    from pharmtwin.intake.hiding import without_ids
     from pharmtwin.intake.output import as_json, excluded_tsv
 
     _, places, _ = load_config([f for f in configfiles if Path(f).name != "config.yaml"], base)
     findings, excluded = check_all(config, base, vcf=not dry_run, places=places)
     if dry_run and has_errors(findings):  # say what the VCFs hold as well: all at once
         findings, excluded = check_all(config, base, places=places)
-    findings = _without_ids(findings, config, base)
+    findings, excluded = without_ids(findings, excluded, config, base)
     if has_errors(findings):
         print(format_findings(findings), file=sys.stderr)
         raise SystemExit(1)
@@ -119,5 +92,5 @@ def gate(config: Mapping[str, Any], configfiles: Sequence[str], *, dry_run: bool
         draft.replace(target)
     draft.unlink(missing_ok=True)
     write_text(target.with_suffix(".json"), as_json(findings))
-    write_text(target.with_name("excluded.tsv"), excluded_tsv(_rows_without_ids(excluded, config, base)))
+    write_text(target.with_name("excluded.tsv"), excluded_tsv(excluded))
     write_text(passed, json.dumps({"stamp": stamp}) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -22,6 +23,8 @@ def _near(given: Given) -> Iterator[Hit]:
     for r in given.twins.records:
         for name in (n.strip().lower() for n in r.text("comedication").split(";")):
             near = get_close_matches(name, names, n=1, cutoff=0.8) if name and name not in names else []
+            if name not in names and not near and not re.search("[,/+&]", name):  # quinidine 200 mg
+                near = [n for word in re.findall(r"[^\W\d_]{4,}", name) for n in get_close_matches(word, names, 1, 0.8)]
             if near:
                 yield Hit(
                     given.twins,
