@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pharmtwin.intake.pseudonyms import in_config
 from pharmtwin.intake.sheet import workbook_and_sheet
-from pharmtwin.workflow.calls import is_dry_run, note_call
+from pharmtwin.workflow.calls import is_dry_run, is_single_page, note_call
 from pharmtwin.workflow.gate import gate
 from pharmtwin.workflow.code import script_digest
 from pharmtwin.workflow.plan import facts_digest, make_plan, settings_digest

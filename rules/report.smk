@@ -66,6 +66,15 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+# In Snakemake's own report: one item of a zip, so that the links between the pages lead somewhere; items of their own
+# in a single file, which cannot hold linked pages.
+SHOWN = (
+    {"patterns": ["{page}.html", "twins/{page}.html"]}
+    if is_single_page(sys.argv[1:])
+    else {"htmlindex": "index.html", "labels": {"pages": "study, stages and twins"}}
+)
+
+
 rule report:
     input:
         ancient(PATHS["twins"]),
@@ -110,13 +119,11 @@ rule report:
         verdict=f"{OUT}/evaluate/verdict.txt",
         attributions=ATTRIBUTED,
     output:
-        # one item of Snakemake's own report (a zip), so that the links between the pages lead somewhere there too
         pages=report(
             directory(f"{OUT}/report"),
-            htmlindex="index.html",
             caption="captions/page.rst",
             category="Pages",
-            labels={"pages": "study, stages and twins"},
+            **SHOWN,
         ),
     log:
         f"{LOG}/report.log",

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from pharmtwin.workflow.attempts import attempts_log, read_attempts, unhappy
-from pharmtwin.workflow.calls import is_dry_run
+from pharmtwin.workflow.calls import is_dry_run, is_single_page
 from pharmtwin.workflow.job import Masked
 from pharmtwin.workflow.progress import Progress, Stage, progress_line
 from pharmtwin.workflow.summary import jobs_of, summary_text
@@ -125,3 +125,10 @@ def test_a_large_cohort_is_masked_in_no_time_and_tracebacks_too(tmp_path: Path) 
 def test_dry_runs_are_told_by_the_call() -> None:
     assert is_dry_run(["-n"]) and is_dry_run(["all", "-np"]) and is_dry_run(["--dry-run"]) and is_dry_run(["-Fn"])
     assert not is_dry_run(["-jinf"]) and not is_dry_run(["--cores", "2"]) and not is_dry_run(["--nolock"])
+
+
+def test_one_page_or_a_zip_of_snakemakes_report() -> None:
+    assert (
+        is_single_page(["--report"]) and is_single_page(["--report", "a.html"]) and is_single_page(["--report=a.html"])
+    )
+    assert not is_single_page(["--report", "a.zip"]) and not is_single_page(["--cores", "2"])

@@ -24,6 +24,16 @@ def is_dry_run(arguments: Sequence[str]) -> bool:
     return any(a in ("--dry-run", "--dryrun") or re.fullmatch(r"-[Ffkpqrt]*n[Ffkpqrt]*", a) for a in arguments)
 
 
+def is_single_page(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake was asked for its own report as one file (``--report``, ``--report name.html``).
+
+    One file can hold our pages, but not their links to each other; a zip (``--report name.zip``) holds both.
+    """
+    after = zip(arguments, [*arguments[1:], ""], strict=True)
+    names = [b for a, b in after if a == "--report"] + [a[9:] for a in arguments if a.startswith("--report=")]
+    return any(not n.lower().endswith(".zip") for n in names)
+
+
 def note_call(folder: str | Path, cores: int | None, configfiles: Sequence[str]) -> None:
     """Add this call to the study's list; a resumed study has several.
 
