@@ -12,6 +12,7 @@ from pharmtwin.model.description import Model
 from pharmtwin.tables import schema
 
 LEAST = 3  # runs solved twice at least, where there are so many
+LOW = 0.01  # of the largest value: below it a difference is relative to it, and not to the value
 
 
 class EnginesDisagree(RuntimeError):
@@ -47,6 +48,12 @@ def subset(batch: Batch, runs: Sequence[int]) -> Batch:
     )
 
 
+def relative_difference(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """|found - reference| (n_t, n_observables) over the reference, or over 1 % of its largest where it is lower."""
+    scale = np.maximum(np.abs(reference), LOW * np.abs(reference).max(axis=0, keepdims=True))
+    return np.abs(found - reference) / np.where(scale > 0, scale, 1.0)
+
+
 def crosscheck(
     model: Model,
     batch: Batch,
@@ -76,8 +83,7 @@ def crosscheck(
         if reference.flag[i] != 0:
             raise EnginesDisagree(f"{stage}, {labels[k]}: CVODE failed where Rodas5P did not")
         a, b = solved.of(k), reference.of(i)
-        scale = np.maximum(np.abs(b), 0.01 * np.abs(b).max(axis=0, keepdims=True))
-        difference = np.abs(a - b) / np.where(scale > 0, scale, 1.0)
+        difference = relative_difference(a, b)
         t, o = np.unravel_index(int(np.argmax(difference)), difference.shape)
         times = small.times[small.t_0[i] : small.t_0[i + 1]]
         where = f"{model.observable_names[int(o)]} at {times[t]:g} h"
