@@ -16,6 +16,7 @@ SOLVER_CHECKS = [
     *gathered("pbpk", "solver_check.tsv"),
     *gathered("explain", "solver_check.tsv"),
     f"{OUT}/pbpk/population/solver_check.tsv",
+    f"{OUT}/verification/solver_check.tsv",
     *(gathered("attributions", "solver_check.tsv") if ATTRIBUTIONS else []),
 ]
 ATTRIBUTED = gathered("attributions", "attributions.parquet") if ATTRIBUTIONS else []
@@ -32,6 +33,7 @@ rule evaluate:
         body=gathered("twins", "body.parquet"),
         fit=FIT_TABLES,
         sobol=[f"{OUT}/sensitivity/sobol.tsv"] if SENSITIVITY else [],
+        verification=f"{OUT}/verification/verification.tsv",
         checks=SOLVER_CHECKS,
     output:
         accuracy=report(
@@ -118,6 +120,7 @@ rule report:
         ],
         verdict=f"{OUT}/evaluate/verdict.txt",
         attributions=ATTRIBUTED,
+        verification=VERIFICATION_TABLES,
     output:
         pages=report(
             directory(f"{OUT}/report"),

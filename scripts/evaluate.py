@@ -29,6 +29,7 @@ accuracy, groups = accuracy_table(given), group_table(given)
 fit = {f"fit_{Path(p).stem}": table(f"fit_{Path(p).stem}", [p]) for p in files.fit}
 shown = {n: fit[n] for n in ("fit_diagnostics", "fit_summary") if n in fit}
 checks, sobol = table("solver_check", files.checks), table("sobol", files.sobol)
+shown["verification"] = table("verification", [files.verification])
 stages = Stages(checks, sobol=sobol, predictions=given.predictions, accuracy=accuracy, groups=groups, **shown)
 write_table("accuracy", accuracy, Path(out.accuracy))
 write_table("evaluation_metrics", metric_table(given), Path(out.metrics))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from evaluation_fixture import validation_of
 from page_fixture import page_tables
+from verification_fixture import verification_tables
 
 from pharmtwin.evaluation.accuracy import accuracy
 from pharmtwin.evaluation.verdict import verdict
@@ -251,6 +252,7 @@ def make_tables(n_twins: int = 60, n_fitted: int = 12, seed: int = 7) -> dict[st
         **_sensitivity(),
         "findings": _findings(),
         **page_tables(twins, SCENARIOS[0][0], n_fitted),
+        **verification_tables(twins[0], twins[1]),
         "scenarios": pd.DataFrame(SCENARIOS, columns=["scenario", "dose_mg", "tau_h", "n_doses"]).assign(
             drug="atomoxetine", food="fasted"
         ),

@@ -1,4 +1,4 @@
-"""The whole-body model against matrices and formulas written here by hand, not taken from its description."""
+"""The whole-body model against matrices and formulas written by hand, not taken from its description."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pharmtwin.core.anatomy import COMPARTMENTS, PORTAL, SYSTEMIC, TISSUES
 from pharmtwin.core.partition import vss
 from pharmtwin.core.whole_body import ACCOUNTS, INDIVIDUAL, N_TRANSIT, mass, whole_body, whole_body_for_fit
 from pharmtwin.engine.run import Dose, pack, simulate
+from pharmtwin.pbpk.verification.exact import hepatic_clearance, hepatic_flow, linear_body
 
 Floats = NDArray[np.float64]
 Vector = Callable[..., Floats]
@@ -34,51 +35,6 @@ def end_states(
     return solved.final_state
 
 
-def hand_matrix(v: Values) -> tuple[Floats, list[str]]:
-    """The linear whole body (dA/dt = M A) written down from the flow diagram."""
-    names = [*(f"A_transit{i}" for i in range(1, N_TRANSIT + 1)), *(f"A_{c}" for c in COMPARTMENTS)]
-    names += ["A_faeces", "A_met_other", "A_urine"]
-    at = {n: i for i, n in enumerate(names)}
-    M = np.zeros((len(names), len(names)))
-
-    def move(source: str, target: str, rate: float) -> None:
-        M[at[source], at[source]] -= rate
-        M[at[target], at[source]] += rate
-
-    def leaves(organ: str) -> float:
-        return v["B_P"] / (v[f"V_{organ}"] * v[f"Kp_{organ}"] * v["Kp_scale"])
-
-    ktr = N_TRANSIT / v["MTT"]
-    for i in range(1, N_TRANSIT):
-        move(f"A_transit{i}", f"A_transit{i + 1}", ktr)
-    move(f"A_transit{N_TRANSIT}", "A_gut", ktr * v["F_a"])
-    move(f"A_transit{N_TRANSIT}", "A_faeces", ktr * (1 - v["F_a"]))
-    output = sum(v[f"Q_{o}"] for o in (*SYSTEMIC, *PORTAL))
-    move("A_venous", "A_lung", output / v["V_venous"])
-    move("A_lung", "A_arterial", output * leaves("lung"))
-    for organ in (*SYSTEMIC, *PORTAL):
-        move("A_arterial", f"A_{organ}", v[f"Q_{organ}"] / v["V_arterial"])
-        if organ in PORTAL:
-            move(f"A_{organ}", "A_liver", v[f"Q_{organ}"] * leaves(organ))
-        elif organ != "liver":
-            move(f"A_{organ}", "A_venous", v[f"Q_{organ}"] * leaves(organ))
-    move("A_liver", "A_venous", hepatic_flow(v) * leaves("liver"))
-    unbound = v["fu_p"] / (v["V_liver"] * v["Kp_liver"] * v["Kp_scale"])
-    move("A_liver", "A_met_other", v["f_other"] * v["CLint_other"] * unbound)
-    move("A_arterial", "A_urine", v["fu_p"] * v["GFR"] / (v["B_P"] * v["V_arterial"]))
-    return M, names
-
-
-def hepatic_flow(v: Values) -> float:
-    return v["Q_liver"] + sum(v[f"Q_{o}"] for o in PORTAL)
-
-
-def hepatic_clearance(v: Values) -> float:
-    """Well-stirred liver, blood clearance: Q f CLint/(Q + f CLint), f = fu_p/B_P."""
-    f_cl = v["fu_p"] / v["B_P"] * v["f_other"] * v["CLint_other"]
-    return hepatic_flow(v) * f_cl / (hepatic_flow(v) + f_cl)
-
-
 def blood_auc(p: Floats, v: Values, dose: Dose, hours: float = 4000.0) -> float:
     """Area under the venous blood concentration to (practically) infinity."""
     y = end_states(p, [dose], [hours])[0]
@@ -95,7 +51,7 @@ def test_linear_body_is_the_matrix_exponential(
 ) -> None:
     """22 states, seven daily doses as jumps; relative error of all states above 1e-6 of the dose (1e-4 mg)."""
     change = {"f_CYP2D6": 0.0}
-    M, names = hand_matrix(body_values | change)
+    M, names = linear_body(body_values | change)
     doses = [Dose(24.0 * k, 100.0) for k in range(7)]
     ends = [0.5, 2.0, 24.0, 60.0, 150.0, 168.0]
     got = end_states(vector(**change), doses, ends, engine, rtol=rtol)

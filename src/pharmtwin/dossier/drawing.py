@@ -31,7 +31,8 @@ TALLEST = 8.4
 TITLE = 38  # letters of a line above a panel
 DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3)),
                           "longdashdot": (0, (8, 3, 1, 3))}  # fmt: skip
-MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^"}
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "triangle-down": "v",
+           "triangle-left": "<", "triangle-right": ">"}  # fmt: skip
 HATCHES = {"": "", "/": "///", "\\": "\\\\\\", "x": "xxx", "-": "---", ".": "..."}
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -207,9 +208,12 @@ def _bars(axes: Axes, traces: Sequence[tuple[dict[str, Any], np.ndarray, np.ndar
 
 
 def _scale(axes: Axes, which: str, layout: dict[str, Any], names: list[str]) -> None:
-    """Title, kind, limits and ticks of one axis."""
+    """Title, kind, limits and ticks of one axis; an axis that is not visible has its limits only."""
     about = layout.get(f"{which}axis", {})
     axis = getattr(axes, f"{which}axis")
+    if about.get("visible") is False:
+        axis.set_visible(False)
+        axes.spines["bottom" if which == "x" else "left"].set_visible(False)
     title = words(about.get("title", {}).get("text", ""))
     getattr(axes, f"set_{which}label")(title)
     limits = about.get("range")

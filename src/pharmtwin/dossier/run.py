@@ -23,7 +23,7 @@ from pharmtwin.provenance.manifest import input_entries
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
-from pharmtwin.report.stage import EVALUATION, SENSITIVITY
+from pharmtwin.report.stage import EVALUATION, SENSITIVITY, VERIFICATION
 from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
@@ -94,7 +94,10 @@ def files_of(folder: Path) -> SimpleNamespace:
         counterfactual_courses=by_bucket("explain", "counterfactual_courses.parquet"),
         dose_options=by_bucket("explain", "dose_options.parquet"),
         checks=found(
-            *(f"{s}/solver_check.tsv" for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*"))
+            *(
+                f"{s}/solver_check.tsv"
+                for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*", "verification")
+            )
         ),
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
         sensitivity=named("sensitivity", SENSITIVITY),
@@ -104,6 +107,7 @@ def files_of(folder: Path) -> SimpleNamespace:
         attributions=by_bucket("attributions", "attributions.parquet"),
         accuracy=str(folder / "evaluate/accuracy.tsv"),
         evaluation=named("evaluate", EVALUATION),
+        verification=found(*(f"verification/{n}.*" for n in VERIFICATION)),
         verdict=str(folder / "evaluate/verdict.txt"),
     )
 

@@ -24,6 +24,7 @@ class Stages:
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
     groups: pd.DataFrame = field(default_factory=pd.DataFrame)
+    verification: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def _plural(n: int, word: str) -> str:
@@ -37,6 +38,8 @@ def computed(stages: Stages) -> Iterator[Evidence]:
         worst = f"{float(twice['max_relative_difference'].max()):.2g}"
         said = f"{_plural(len(twice), 'run')} solved by a second engine, largest relative difference {worst}"
         yield Evidence("solver_error", f"{said}; {int((~checks['passed']).sum())} not passed", "solver_check.tsv")
+    if len(stages.verification):
+        yield from _verified(stages.verification)
     diagnostics = stages.fit_diagnostics
     if len(diagnostics):
         said = f"{int(diagnostics['passed'].sum())} of {len(diagnostics)} diagnostics passed"
@@ -56,6 +59,38 @@ def computed(stages: Stages) -> Iterator[Evidence]:
         yield from _accuracy(stages.accuracy)
     if len(stages.groups):
         yield from _groups(stages.groups)
+
+
+#: activity -> kinds of table ``verification`` that speak for it, what they are, and how their worst value reads
+VERIFIED = {
+    "solver_error": (
+        ("tolerance_curve", "tolerance_AUCtau", "tolerance_Cmax", "tolerance_order", "reference_agreement"),
+        "errors against tolerance", "tolerance_curve", "largest error of a curve at the study's tolerance",
+    ),
+    "mass_balance": (
+        ("mass_balance", "body_sums"),
+        "balances of mass, flow and weight", "mass_balance", "largest imbalance of drug relative to what was given",
+    ),
+    "closed_forms": (
+        ("closed_form", "matrix_exponential"), "closed forms", "closed_form", "largest relative difference",
+    ),
+}  # fmt: skip
+
+
+def _verified(table: pd.DataFrame) -> Iterator[Evidence]:
+    """What the study verified itself; checks that failed are named."""
+    for activity, (kinds, what, worst_of, reads) in VERIFIED.items():
+        mine = table[table["kind"].isin(kinds)]
+        if mine.empty:
+            continue
+        worst = mine.loc[mine["kind"] == worst_of, "value"]
+        said = f"{int(mine['passed'].sum())} of {len(mine)} checks of {what} passed"
+        if worst.notna().any():
+            said += f"; {reads} {float(worst.max()):.2g}"
+        missed = mine[~mine["passed"].astype(bool)]
+        names = [f"{r['kind']} of {r['subject']}".replace("_", " ") for _, r in missed.iterrows()]
+        said += f"; NOT passed: {', '.join(names)}" if names else ""
+        yield Evidence(activity, said, "verification/verification.tsv")
 
 
 def _figure(row: pd.Series) -> str:

@@ -12,6 +12,7 @@ from pharmtwin.report.figures import MUTED, STYLE, axis, points
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
 from pharmtwin.report.soundness import GOOD, fit_alert, fit_verdict
+from pharmtwin.report.verified import verification_alert
 from pharmtwin.report.words import (
     METRICS,
     NONE,
@@ -132,6 +133,9 @@ def alerts(inputs: ReportInputs) -> Iterator[Alert]:
             "left out of the quantiles, not filled in; see the exposure section."
         )
         yield Alert("bad", "Failed solves", text)
+    unverified = verification_alert(inputs)
+    if unverified is not None:
+        yield unverified
     doubt = fit_alert(inputs)
     if doubt is not None:
         yield doubt
@@ -159,6 +163,9 @@ def key_figures(inputs: ReportInputs) -> Tiles:
         passed, total = int(inputs.fit_diagnostics["passed"].sum()), len(inputs.fit_diagnostics)
         style = "good" if fit_verdict(inputs) == GOOD else "bad"
         tiles.append(Tile(f"{passed} of {total}", "fit diagnostics passed", style))
+    if len(inputs.verification):
+        passed, total = int(inputs.verification["passed"].sum()), len(inputs.verification)
+        tiles.append(Tile(f"{passed} of {total}", "verification checks passed", "good" if passed == total else "bad"))
     warnings = int((inputs.findings["severity"] != "note").sum())
     tiles.append(Tile(count(warnings), "input warnings", "warn" if warnings else "good"))
     return Tiles(tuple(tiles))

@@ -17,10 +17,12 @@ from pharmtwin.report.forest import beside_section
 from pharmtwin.report.genome_cohort import genotype_section
 from pharmtwin.report.input_charts import inputs_section
 from pharmtwin.report.inputs import ReportInputs
+from pharmtwin.report.inside import inside_section
 from pharmtwin.report.limits import findings_section, limits_section, methods_section
 from pharmtwin.report.published import published_section
 from pharmtwin.report.residuals import residual_section
 from pharmtwin.report.sensitivity import sensitivity_section
+from pharmtwin.report.verification import exact_section, ladder_section, sums_section, verdict_section
 
 Part = Callable[[ReportInputs], Section]
 #: page -> name, what it tells, its chapters
@@ -28,14 +30,16 @@ STAGES: dict[str, tuple[str, str, tuple[Part, ...]]] = {
     "inputs": ("Inputs", "doses, samples, covariates, and what the checks found", (inputs_section, findings_section)),
     "genome": ("Genome", "diplotypes, phenotypes, what was not seen, recommendations", (genotype_section,)),
     "body": ("Body", "organs beside the reference adult's; from activity score to clearance", (body_section,)),
-    "simulation": ("Simulation", "exposure of every twin beside the typical patient's; solver checks",
-                   (beside_section, exposure_section, checks_section)),
+    "simulation": ("Simulation", "exposure of every twin beside the typical patient's; organs, blood flow, mass "
+                   "balance; solver checks", (beside_section, exposure_section, inside_section, checks_section)),
     "fit": ("Fit", "parameters, sampler diagnostics, every fitted twin", (fit_section,)),
     "accuracy": ("Accuracy", "figures with intervals, data set by data set; residuals",
                  (accuracy_section, residual_section)),
     "evaluation": ("Evaluation", "prediction and fit apart, groups of people, validation in four tiers", ()),
     "published": ("Published data", "published profiles of real people beside the model", (published_section,)),
     "sensitivity": ("Sensitivity", "which uncertain inputs matter, and what to measure next", (sensitivity_section,)),
+    "verification": ("Verification", "error against tolerance, closed forms, sums of every body; passed and failed",
+                     (verdict_section, ladder_section, exact_section, sums_section)),
 }  # fmt: skip
 
 

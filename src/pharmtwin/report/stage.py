@@ -40,6 +40,9 @@ def once(findings: pd.DataFrame) -> pd.DataFrame:
 #: tables of the sensitivity stage
 SENSITIVITY = ("morris", "sobol", "sobol_convergence", "sobol_course", "sobol_second", "tornado", "sensitivity_inputs",
                "sensitivity_advice")  # fmt: skip
+#: tables of the verification stage
+VERIFICATION = ("verification", "organ_courses", "mass_balance", "tolerance_ladder", "exact_courses", "closed_forms",
+                "body_sums")  # fmt: skip
 #: further tables of the evaluation stage
 EVALUATION = ("evaluation_metrics", "evaluation_groups", "validation")
 
@@ -65,7 +68,7 @@ def gather(
     folder : of the results; None: ``results/<study>`` of the working directory.
     """
     fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))
-    evaluation = _by_stem(list(files.evaluation))
+    evaluation, verification = _by_stem(list(files.evaluation)), _by_stem(list(files.verification))
     exposure = read_tables("exposure", [Path(p) for p in files.exposure])
     profiles = read_tables("profiles", [Path(p) for p in files.profiles])
     everybody = exposure.model == "population", profiles.model == "population"
@@ -114,6 +117,7 @@ def gather(
         **{name: _some(name, sensitivity.get(name, [])) for name in SENSITIVITY},
         published=_some("published", list(files.published)),
         solver_check=read_tables("solver_check", [Path(p) for p in files.checks]),
+        **{name: _some(name, verification.get(name, [])) for name in VERIFICATION},
         accuracy=read_table("accuracy", Path(files.accuracy)),
         predictive_scores=read_tables("predictive_scores", [Path(p) for p in files.scores]),
         exceedance=read_tables("exceedance", [Path(p) for p in files.exceedance]),

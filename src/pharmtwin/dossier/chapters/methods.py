@@ -20,8 +20,11 @@ from pharmtwin.report.cohort import cohort_section
 from pharmtwin.report.fit import fit_section
 from pharmtwin.report.genome_cohort import genotype_section
 from pharmtwin.report.limits import findings_section, flat, methods_section
+from pharmtwin.report.verification import exact_section, ladder_section, sums_section, verdict_section
 from pharmtwin.report.words import NONE, count, plain
 
+#: what the run verified itself
+VERIFIED = (verdict_section, ladder_section, exact_section, sums_section)
 LONG = 1000  # rows of a table of facts that are printed
 
 
@@ -194,15 +197,18 @@ def estimation_chapter(run: Run, about: About) -> Chapter:
 def verification_chapter(run: Run, activities: pd.DataFrame) -> Chapter:
     """Solver checks of this run, and the activities of the tier verification."""
     mine = activities[activities["tier"] == "verification"]
+    shown = VERIFIED if len(run.inputs.verification) else VERIFIED[:1]  # that it did not run is said once
     return Chapter(
         "8",
         "Verification",
         (
             Paragraph(
-                "Checks that belong to the program and not to a run (known answers, mass balance, tolerance ladder, "
-                "unit tests) are stated by the author under evidence, with the place where they can be seen."
+                "The run verifies mass balance, error against tolerance, closed forms and sums of bodies. Checks that "
+                "belong to the program and not to a run (known answers from outside, unit tests) are stated by "
+                "the author under evidence, with the place where they can be seen."
             ),
             activity_table(mine, "Verification: done and not done"),
+            *(block for section in shown for block in section(run.inputs).blocks),
             *checks_section(run.inputs).blocks,
         ),
     )

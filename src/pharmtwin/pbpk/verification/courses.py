@@ -20,8 +20,9 @@ from pharmtwin.tables import schema
 
 Floats = NDArray[np.float64]
 PLASMA = "plasma"
-ENGINES = ("rosenbrock", "cvode")
-FINE, BETWEEN = 24, 8  # steps of the first and the last dosing interval, and of those between
+#: solver -> its name
+ENGINES = {"rosenbrock": "Rodas5P", "cvode": "CVODE"}
+FINE, BETWEEN = 48, 8  # steps of the first and the last dosing interval, and of those between
 MANY_DOSES = 30  # of longer regimens the intervals between have a step each
 
 #: where drug can be -> states; every conserved state is in one of them
@@ -106,7 +107,7 @@ def organ_rows(person: Person, scenario: Scenario, ends: Ends) -> pd.DataFrame:
     for name, level in levels.items():
         amount = ends.of(f"A_{name}") if name != PLASMA else np.full(len(ends.times), np.nan)
         part = {"compartment": name, "time_h": ends.times, "amount_mg": amount, "concentration_ng_ml": level}
-        parts.append(pd.DataFrame(part)[good])
+        parts.append(pd.DataFrame(part).loc[good])
     return _headed("organ_courses", pd.concat(parts, ignore_index=True), person, scenario)
 
 
@@ -117,14 +118,14 @@ def balance_rows(person: Person, scenario: Scenario, ends: Ends) -> pd.DataFrame
     table = {"time_h": ends.times, "given_mg": [given_amounts(model, doses, float(t)).sum() for t in ends.times]}
     table |= {f"{pool}_mg": ends.of(*states) for pool, states in POOLS.items()}
     table["imbalance"] = mass_error(model, ends.states, [doses] * len(ends.times), list(ends.times)).max(axis=1)
-    return _headed("mass_balance", pd.DataFrame(table)[good], person, scenario)
+    return _headed("mass_balance", pd.DataFrame(table).loc[good], person, scenario)
 
 
 def balance_check(person: Person, rows: pd.DataFrame, ends: Ends) -> Check:
     """The largest imbalance of one person; no value where a solve failed."""
     if len(ends.failed) or rows.empty:
         return Check.create("mass_balance", person.name, np.nan, f"{len(ends.failed)} solves failed")
-    worst = rows.loc[rows["imbalance"].idxmax()]
+    worst = rows.iloc[int(rows["imbalance"].to_numpy(float).argmax())]
     return Check.create("mass_balance", person.name, float(worst["imbalance"]), f"at {worst['time_h']:g} h")
 
 

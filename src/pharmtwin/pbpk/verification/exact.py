@@ -7,7 +7,7 @@ but the parameters' names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,8 +164,8 @@ def _course_checks(apart: dict[str, dict[str, Floats]], production: Production) 
     for engine, by_compartment in apart.items():
         worst = {c: float(d.max()) for c, d in by_compartment.items()}
         name = max(worst, key=lambda c: worst[c] if np.isfinite(worst[c]) else np.inf)
-        place = f"{engine} at {production.solver.rtol:g}, worst in {name}, limit: pbpk.crosscheck_rtol"
-        out.append(Check("matrix_exponential", engine, worst[name], production.limit, AT_MOST, place))
+        place = f"at {production.solver.rtol:g}, worst in {name}"
+        out.append(Check("matrix_exponential", ENGINES[engine], worst[name], production.limit, AT_MOST, place))
     return out
 
 
@@ -173,34 +173,29 @@ def _form_checks(forms: pd.DataFrame) -> list[Check]:
     """The worse of the two solvers, closed form by closed form."""
     out = []
     for case, mine in forms.groupby("case", sort=False):
-        worst = mine.loc[mine["relative_difference"].fillna(np.inf).idxmax()]
-        place = f"{worst['engine']} at {settings()['tightest_rung']:g}"
+        worst = mine.iloc[int(mine["relative_difference"].fillna(np.inf).to_numpy(float).argmax())]
+        place = f"{ENGINES[str(worst['engine'])]} at {settings()['tightest_rung']:g}"
         out.append(Check.create("closed_form", str(case), float(worst["relative_difference"]), place))
     return out
 
 
 @dataclass(frozen=True)
 class Form:
-    """One quantity with its closed form: ``case`` id, meaning, unit, exact value, and how the model's is computed."""
+    """One quantity with its closed form.
+
+    Attributes
+    ----------
+    case : id. meaning, unit : of the quantity. exact : its closed form's value.
+    runs : what the model solves for it: parameters, dose, end (h). computed : the model's value from the final states
+    (by name) of these runs.
+    """
 
     case: str
     meaning: str
     unit: str
     exact: float
     runs: tuple[tuple[Values, Dose, float], ...]
-
-    def computed(self, ends: list[Values]) -> float:
-        """The model's value, from the final states of :attr:`runs`."""
-        first, v = ends[0], self.runs[0][0]
-        if self.case in ("hepatic_clearance", "flow_limit"):
-            return DOSE / (first["AUC"] * v["B_P"])
-        if self.case == "oral_bioavailability":
-            return first["AUC"] / ends[1]["AUC"]
-        if self.case == "renal_excretion":
-            return first["A_urine"] / DOSE
-        if self.case == "transit_absorption":
-            return sum(first[f"A_transit{i}"] for i in range(1, N_TRANSIT + 1)) / DOSE
-        return DOSE / (first["A_venous"] / (v["V_venous"] * v["B_P"]))
+    computed: Callable[[list[Values]], float]
 
 
 def horizon(v: Values) -> float:
@@ -215,36 +210,49 @@ def horizon(v: Values) -> float:
 def forms_of(v: Values) -> Iterator[Form]:
     """The closed forms of a linear person."""
     iv, oral = Dose(0.0, DOSE, "iv"), Dose(0.0, DOSE, "oral")
-    liver_only = v | {"GFR": 0.0}
-    cl, flow = hepatic_clearance(v), hepatic_flow(v)
+    liver = v | {"GFR": 0.0}
+    cl, flow, until = hepatic_clearance(v), hepatic_flow(v), horizon(liver)
+
+    def clearance(ends: list[Values]) -> float:
+        return DOSE / (ends[0]["AUC"] * v["B_P"])
+
     yield Form(
-        "hepatic_clearance", "blood clearance of an intravenous dose by a well-stirred liver: Q f CLint/(Q + f CLint)",
-        "L/h", cl, ((liver_only, iv, horizon(liver_only)),),
+        "hepatic_clearance",
+        "blood clearance of an intravenous dose by a well-stirred liver: Q f CLint/(Q + f CLint)",
+        "L/h", cl, ((liver, iv, until),), clearance,
     )  # fmt: skip
-    fast = liver_only | {"CLint_other": settings()["flow_limit_excess"] * flow * v["B_P"] / v["fu_p"]}
+    fast = liver | {"CLint_other": settings()["flow_limit_excess"] * flow * v["B_P"] / v["fu_p"]}
     yield Form(
-        "flow_limit", "the same with enzymes that clear all that the blood brings: clearance is hepatic flow",
-        "L/h", flow, ((fast, iv, horizon(liver_only)),),
+        "flow_limit",
+        "blood clearance when enzymes clear all that the blood brings: hepatic flow",
+        "L/h", flow, ((fast, iv, until),), clearance,
     )  # fmt: skip
     yield Form(
-        "oral_bioavailability", "area after an oral over that after an intravenous dose: F_a (1 - CL_H/Q_H)",
-        "1", v["F_a"] * (1.0 - cl / flow),
-        ((liver_only, oral, horizon(liver_only)), (liver_only, iv, horizon(liver_only))),
+        "oral_bioavailability",
+        "area after an oral over that after an intravenous dose: F_a (1 - CL_H/Q_H)",
+        "1", v["F_a"] * (1.0 - cl / flow), ((liver, oral, until), (liver, iv, until)),
+        lambda ends: ends[0]["AUC"] / ends[1]["AUC"],
     )  # fmt: skip
     renal = v["fu_p"] / v["B_P"] * v["GFR"]
     yield Form(
-        "renal_excretion", "share of an intravenous dose that ends in urine: CL_R/(CL_R + CL_H)",
-        "1", renal / (renal + cl), ((v, iv, horizon(v)),),
+        "renal_excretion",
+        "share of an intravenous dose that ends in urine: CL_R/(CL_R + CL_H)",
+        "1", renal / (renal + cl), ((v, iv, horizon(v)),), lambda ends: ends[0]["A_urine"] / DOSE,
     )  # fmt: skip
+    chain = [f"A_transit{i}" for i in range(1, N_TRANSIT + 1)]
     yield Form(
-        "transit_absorption", "share of an oral dose still in the lumen after the mean transit time (gamma distribution)",
+        "transit_absorption",
+        "share of an oral dose still in the lumen after the mean transit time: gamma distribution",
         "1", float(gamma.sf(v["MTT"], N_TRANSIT, scale=v["MTT"] / N_TRANSIT)), ((v, oral, v["MTT"]),),
+        lambda ends: sum(ends[0][a] for a in chain) / DOSE,
     )  # fmt: skip
     closed = v | {"GFR": 0.0, "CLint_other": 0.0}
     kp = {t: v[f"Kp_{t}"] * v["Kp_scale"] for t in TISSUES}
     yield Form(
-        "distribution_volume", "plasma volume in which a dose is spread when nothing is eliminated: sum of V Kp",
+        "distribution_volume",
+        "plasma volume in which a dose is spread when nothing is eliminated: sum of V Kp",
         "L", vss(kp, {c: v[f"V_{c}"] for c in COMPARTMENTS}, v["B_P"]), ((closed, iv, horizon(closed)),),
+        lambda ends: DOSE / (ends[0]["A_venous"] / (v["V_venous"] * v["B_P"])),
     )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def errors(scenario: Scenario, times: Floats, found: Floats, reference: Floats) 
 def production_checks(person: Person, table: pd.DataFrame, production: Production) -> list[Check]:
     """Error of what the study predicts with, against the study's own limit."""
     own = table[table["used_for"] == "predictions"].iloc[0]
-    place = f"{own['engine']} at {own['rtol']:g}, limit: pbpk.crosscheck_rtol"
+    place = f"{ENGINES[str(own['engine'])]} at {own['rtol']:g}"
     return [
         Check(f"tolerance_{what}", person.name, float(own[f"{what}_error"]), production.limit, AT_MOST, place)
         for what in ERRORS
@@ -111,11 +111,11 @@ def order_checks(person: Person, table: pd.DataFrame, floor: float) -> list[Chec
     error of the reference; with fewer than three there is no slope.
     """
     known, out = settings(), []
-    for engine in ENGINES:
+    for engine, name in ENGINES.items():
         mine = table[(table["engine"] == engine) & table["rtol"].between(known["tightest_rung"], known["loosest_rung"])]
         e, rtol = mine["curve_error"].to_numpy(float), mine["rtol"].to_numpy(float)
         kept = np.isfinite(e) & (e > floor)
         slope = np.polyfit(np.log10(rtol[kept]), np.log10(e[kept]), 1)[0] if kept.sum() > 2 else np.nan
-        place = f"{engine}, {int(kept.sum())} of {len(mine)} rungs above the error of the reference"
-        out.append(Check.create("tolerance_order", f"{person.name}, {engine}", float(slope), place))
+        place = f"{int(kept.sum())} of {len(mine)} rungs above the error of the reference"
+        out.append(Check.create("tolerance_order", f"{person.name}, {name}", float(slope), place))
     return out

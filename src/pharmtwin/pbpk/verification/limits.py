@@ -40,8 +40,9 @@ class Check:
     @classmethod
     def create(cls, kind: str, subject: str, value: float, place: str) -> Check:
         """A check whose limit and relation are those of the resource; raises KeyError for an unknown kind."""
-        table = fact_table(TABLE).set_index("name")
-        return cls(kind, subject, value, float(table.at[kind, "value"]), str(table.at[kind, "relation"]), place)
+        table = fact_table(TABLE)
+        relations = dict(zip(table["name"].astype(str), table["relation"].astype(str), strict=True))
+        return cls(kind, subject, value, settings()[kind], relations[kind], place)
 
     @property
     def passed(self) -> bool:

@@ -55,7 +55,7 @@ def sum_checks(table: pd.DataFrame) -> list[Check]:
     """The largest deviation of each sum over all people; none at all where there are no bodies."""
     out = []
     for parts, mine in table.groupby("parts", sort=True):
-        worst = mine.loc[mine["relative_difference"].fillna(np.inf).idxmax()]
+        worst = mine.iloc[int(mine["relative_difference"].fillna(np.inf).to_numpy(float).argmax())]
         bad = int((~mine["passed"]).sum())
         place = f"furthest: {worst['twin_id']}; {len(mine)} people, {bad} outside the limit"
         subject = f"{parts} and {WHOLE[str(parts)]}"

@@ -7,7 +7,8 @@
     const own = panel.layout;
     const merged = { ...layout, ...own, height: chart.height, showlegend: false, legend: undefined, autosize: true };
     for (const name of ["xaxis", "yaxis"]) merged[name] = { ...axis, ...own[name] };
-    if (narrow()) merged.margin = { ...layout.margin, l: 44, r: 8 };
+    const { l, r } = merged.margin;
+    if (narrow()) merged.margin = { ...merged.margin, l: Math.min(44, l), r: Math.min(8, r) };
     Plotly.react(node, panel.data, merged, config);
   };
   for (const [id, chart] of Object.entries(charts)) {
