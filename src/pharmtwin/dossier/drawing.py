@@ -122,6 +122,11 @@ def _errors(given: dict[str, Any] | None) -> np.ndarray | None:
 def _scatter(axes: Axes, trace: dict[str, Any], x: np.ndarray, y: np.ndarray, label: str) -> None:
     mode = trace.get("mode", "markers")
     if trace.get("fill") == "toself":
+        edge = trace.get("line", {})
+        if edge.get("width"):  # an area with an edge lies over what was drawn before it, as on screen
+            axes.fill(x, y, facecolor=_colour(trace["fillcolor"]), edgecolor=_colour(edge["color"]), linewidth=0.7,
+                      label=label, zorder=2)  # fmt: skip
+            return
         axes.fill(x, y, color=_colour(trace["fillcolor"]), linewidth=0, label=label)
         return
     if trace.get("fill") or set(mode.split("+")) - {"lines", "markers", "text"}:

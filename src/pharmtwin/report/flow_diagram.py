@@ -19,7 +19,7 @@ ARTERIAL, VENOUS, PORTAL_VEIN = "arterial blood", "venous blood", "portal blood"
 COLOURS = {ARTERIAL: "#d55e00", VENOUS: "#0072b2", PORTAL_VEIN: "#8c5b86"}
 FILL = "#f4f6f8"
 #: places on a canvas of 100 by one row an organ
-LEFT, RIGHT, BOX, PORTAL_BOX, VEIN = 5.0, 95.0, (31.0, 71.0), (41.0, 71.0), 35.0
+LEFT, RIGHT, BOX, PORTAL_BOX, VEIN = 5.0, 95.0, (26.0, 75.0), (33.5, 75.0), 29.5
 WIDEST, THINNEST = 11.0, 0.8  # of a vessel (px)
 TOP, ABOVE_LIVER = 1.7, 0.5  # rows between the heart's row and the first organ, and above the liver
 

@@ -22,8 +22,8 @@ from pharmtwin.report.words import number, percent, plain, plotly_text
 #: role of table organ_courses -> style and words
 ROLES = {
     "reference adult": ("population", ""),
-    "lowest activity": ("covariates", "lowest expected CYP2D6 activity"),
-    "highest activity": ("twin", "highest expected CYP2D6 activity"),
+    "lowest activity": ("covariates", "lowest CYP2D6 activity"),
+    "highest activity": ("twin", "highest CYP2D6 activity"),
     "twin": ("twin", ""),
 }
 PLASMA = "plasma"
@@ -78,7 +78,10 @@ def organ_chart(courses: pd.DataFrame, since: float) -> Chart:
         for twin, role in shown:
             style, name = STYLE[ROLES[role][0]], plotly_text(person(twin, role))
             mine = last[last["twin_id"] == twin]
-            for compartment, width, words in ((organ, 2.0, name), (PLASMA, 1.2, f"venous plasma, {name}")):
+            for compartment, width, words in (
+                (organ, 2.0, name),
+                (PLASMA, 1.2, f"plasma, {plotly_text(REFERENCE.get(twin, twin))}"),
+            ):
                 part = mine[mine["compartment"] == compartment]
                 dash = "dot" if compartment == PLASMA else "solid"
                 at = part["time_h"] - part["time_h"].min()
