@@ -76,11 +76,11 @@ def organ_chart(courses: pd.DataFrame, since: float) -> Chart:
     for organ in COMPARTMENTS:
         data = []
         for twin, role in shown:
-            style, name = STYLE[ROLES[role][0]], plotly_text(person(twin, role))
+            style, name = STYLE[ROLES[role][0]], plotly_text(REFERENCE.get(twin, twin))
             mine = last[last["twin_id"] == twin]
             for compartment, width, words in (
                 (organ, 2.0, name),
-                (PLASMA, 1.2, f"plasma, {plotly_text(REFERENCE.get(twin, twin))}"),
+                (PLASMA, 1.2, f"plasma, {name}"),
             ):
                 part = mine[mine["compartment"] == compartment]
                 dash = "dot" if compartment == PLASMA else "solid"
@@ -99,7 +99,7 @@ def organ_chart(courses: pd.DataFrame, since: float) -> Chart:
         "each beside venous plasma, on one log axis.",
         tuple(panels),
         _organ_table(last, shown),
-        caption=f"Last dosing interval of {courses['scenario'].iloc[0]}. Thick: the compartment's own concentration "
+        caption=f"Last dosing interval of {courses['scenario'].iloc[0]}: {who}. Thick: the compartment's own concentration "
         "(tissue with its water, or whole blood), a state of the model. Dotted: venous plasma of the same person. All "
         "panels have the same axes; time counts from the last dose.",
         height=205,
