@@ -99,9 +99,9 @@ def organ_chart(courses: pd.DataFrame, since: float) -> Chart:
         "each beside venous plasma, on one log axis.",
         tuple(panels),
         _organ_table(last, shown),
-        caption=f"Last dosing interval of {courses['scenario'].iloc[0]}: {who}. Thick: the compartment's own concentration "
-        "(tissue with its water, or whole blood), a state of the model. Dotted: venous plasma of the same person. All "
-        "panels have the same axes; time counts from the last dose.",
+        caption=f"Last dosing interval of {courses['scenario'].iloc[0]}: {who}. Thick: the compartment's own "
+        "concentration (tissue with its water, or whole blood), a state of the model. Dotted: venous plasma of the "
+        "same person. All panels have the same axes; time counts from the last dose.",
         height=205,
         width=173,
     )
