@@ -101,24 +101,24 @@ def parameter_values(parameters: Floats) -> dict[str, float]:
 
 def organ_rows(person: Person, scenario: Scenario, ends: Ends) -> pd.DataFrame:
     """Rows of table ``organ_courses``; times whose solve failed have none."""
-    good = np.isfinite(ends.states).all(axis=1)
+    good = np.flatnonzero(np.isfinite(ends.states).all(axis=1))
     levels = concentrations(ends, parameter_values(person.parameters))
     parts = []
     for name, level in levels.items():
         amount = ends.of(f"A_{name}") if name != PLASMA else np.full(len(ends.times), np.nan)
         part = {"compartment": name, "time_h": ends.times, "amount_mg": amount, "concentration_ng_ml": level}
-        parts.append(pd.DataFrame(part).loc[good])
+        parts.append(pd.DataFrame(part).iloc[good])
     return _headed("organ_courses", pd.concat(parts, ignore_index=True), person, scenario)
 
 
 def balance_rows(person: Person, scenario: Scenario, ends: Ends) -> pd.DataFrame:
     """Rows of table ``mass_balance``: where the dose is at each time; times whose solve failed have none."""
-    good = np.isfinite(ends.states).all(axis=1)
+    good = np.flatnonzero(np.isfinite(ends.states).all(axis=1))
     model, doses = whole_body(), scenario.doses()
     table = {"time_h": ends.times, "given_mg": [given_amounts(model, doses, float(t)).sum() for t in ends.times]}
     table |= {f"{pool}_mg": ends.of(*states) for pool, states in POOLS.items()}
     table["imbalance"] = mass_error(model, ends.states, [doses] * len(ends.times), list(ends.times)).max(axis=1)
-    return _headed("mass_balance", pd.DataFrame(table).loc[good], person, scenario)
+    return _headed("mass_balance", pd.DataFrame(table).iloc[good], person, scenario)
 
 
 def balance_check(person: Person, rows: pd.DataFrame, ends: Ends) -> Check:
