@@ -34,6 +34,11 @@ MOST_YAML, MOST_VALUES, MOST_LEVELS = 4 * MIB, 100_000, 50
 MOST_DIGITS = 400
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is digits 0 to 9 and nothing else: ``str.isdigit`` takes superscripts too, which int() refuses."""
+    return text.isascii() and text.isdigit()
+
+
 class TooMuch(OSError):
     """A file that unpacks to more than it may; the message says what was reached."""
 

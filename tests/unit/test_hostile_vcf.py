@@ -209,6 +209,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "last line cut": (raw(text([STAR17, STAR2]).encode()[:-6]), "vcf.columns"),
     "second header": (raw((text([STAR17]) + text([STAR2])).encode()), "vcf.concatenated"),
     "POS is no number": (plain(STAR17, STAR2.replace("94781859", "9e7")), "vcf.position"),
+    "POS with a superscript": (plain(STAR17, STAR2.replace("94781859", "\u00b94781859")), "vcf.position"),
     "POS negative": (plain(STAR17, STAR2.replace("94781859", "-5")), "vcf.position"),
     "POS beyond the chromosome": (plain(STAR17, STAR2.replace("94781859", "94781859000")), "vcf.position"),
     "unknown contigs": (plain(STAR2.replace("chr10", "scaffold_7")), "vcf.contig_unknown"),

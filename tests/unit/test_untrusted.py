@@ -20,7 +20,7 @@ from pharmtwin.inference.models.description import PopulationModelError
 from pharmtwin.inference.models.read import read_population_model
 from pharmtwin.inference.problem.case import read_table
 from pharmtwin.intake.config import check_config, load_config, read_config
-from pharmtwin.untrusted import TooMuch, YamlBomb, check_archive, inside, load_yaml, open_unpacked, read_bytes
+from pharmtwin.untrusted import TooMuch, YamlBomb, check_archive, inside, is_whole, load_yaml, open_unpacked, read_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -187,3 +187,8 @@ def test_a_message_stays_on_its_line_of_the_terminal() -> None:
     made = Finding.create("a.b", "f.tsv", "is odd", "it is", "mend it", value="\x1b[2Jx\n0 errors\u202e\t")
     assert made.message() == "f.tsv [\\x1b[2Jx\\n0 errors\\u202e\\t] - is odd - it is - mend it (a.b)"
     assert printable("µg/L ± é 漢") == "µg/L ± é 漢"
+
+
+def test_whole_numbers_are_ascii_digits() -> None:
+    assert is_whole("0") and is_whole("94781859")
+    assert not any(map(is_whole, ("", "-1", "1.0", " 1", "\u00b9", "\u0661", "\uff11", "1\u00b2")))

@@ -13,6 +13,7 @@ from pharmtwin.bioequivalence.study import Study
 from pharmtwin.findings import Finding, has_errors
 from pharmtwin.intake.sheet import is_missing
 from pharmtwin.nca.cells import Cells, number, plain, read_cells
+from pharmtwin.untrusted import is_whole
 
 Names = NDArray[np.str_]
 #: names that people give the columns, best first
@@ -226,7 +227,7 @@ def _check_names(
 
 def _planned(sequence: str, period: str, labels: set[str]) -> str:
     """The treatment that a sequence written in letters plans for a period; empty where it does not say."""
-    if not period.isdigit() or not set(sequence) <= labels or not 0 < int(period) <= len(sequence):
+    if not is_whole(period) or not set(sequence) <= labels or not 0 < int(period) <= len(sequence):
         return ""
     return sequence[int(period) - 1]
 

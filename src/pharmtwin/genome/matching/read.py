@@ -22,6 +22,7 @@ from pharmtwin.genome.reading.checks import detect_build
 from pharmtwin.genome.reading.contigs import chromosome
 from pharmtwin.genome.reading.file import Region, VcfError, VcfFile, open_file
 from pharmtwin.genome.reading.rules import Problems
+from pharmtwin.untrusted import is_whole
 
 ABSENT = -1
 UNDOCUMENTED = 64  # alternates that the definition does not list: 64, 65, ... in order of appearance at a site
@@ -109,7 +110,7 @@ def _fill(file: VcfFile, problems: Problems, out: dict[str, GeneCalls], rows: Se
     for _, line in file.records(problems, lambda name, _first, _last: chromosome(name)[0] in chroms, regions):
         chrom, _, rest = line.partition("\t")
         position, _, rest = rest.partition("\t")
-        if not position.isdigit() or chrom.startswith("#"):
+        if not is_whole(position) or chrom.startswith("#"):
             continue
         here = sites.get((chromosome(chrom)[0], int(position)), ())
         fields = rest.rstrip("\r\n").split("\t") if here else []
@@ -186,7 +187,7 @@ def genotype(text: str, columns: tuple[int, int, int]) -> Genotype | None:
     if not called:
         return None
     phased = "/" not in gt
-    reads = [int(d) for d in ad.split(",") if d.isdigit()]
+    reads = [int(d) for d in ad.split(",") if is_whole(d)]
     return Genotype(
         first=alleles[0],
         second=alleles[1] if len(alleles) > 1 else ABSENT,
@@ -194,7 +195,7 @@ def genotype(text: str, columns: tuple[int, int, int]) -> Genotype | None:
         n_called=len(called),
         phased=phased,
         gap=ABSENT in alleles[:2],
-        phase_set=int(ps) if phased and ps.isdigit() else NO_SET,
+        phase_set=int(ps) if phased and is_whole(ps) else NO_SET,
         one_allele_has_reads=sum(d > 0 for d in reads) == 1,
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pharmtwin.genome.definitions import GENES
+from pharmtwin.untrusted import is_whole
 
 PASS = ("", "PASS", ".")
 NO_CALL = ("", "None", "none", "NA", "NaN", "nan", "No_call", "No call", "Indeterminate", "Unknown/Unknown", ".")
@@ -127,7 +128,7 @@ def haplotype_assignments(text: str) -> tuple[str, ...]:
     units: list[str] = []
     for part in text.split("_"):
         star, _, count = part.partition("x")
-        units += [star] * (int(count) if count.isdigit() else 1)
+        units += [star] * (int(count) if is_whole(count) else 1)
     out = []
     for mask in range(1, 2 ** max(len(units) - 1, 0)):
         one = sorted(u for i, u in enumerate(units) if mask >> i & 1)

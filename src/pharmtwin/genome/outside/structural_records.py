@@ -26,6 +26,7 @@ from pharmtwin.genome.definitions import GENES, rows_of
 from pharmtwin.genome.outside.structure import COPY_NUMBER, NOT_ASSESSED
 from pharmtwin.genome.reading.contigs import chromosome, header_build
 from pharmtwin.genome.reading.vcf import VcfError, header_lines, open_vcf
+from pharmtwin.untrusted import is_whole
 
 #: rows: one a sample and gene and record. copy_number is empty where it cannot be told; note says why
 COLUMNS = {
@@ -262,7 +263,7 @@ def _sample(
     """copy_number, evidence and note of one sample, or None if it does not carry the event."""
     total = value.get("CN", ".")
     genotype = [a for a in re.split(r"[/|]", value.get("GT", "").strip("/|")) if a]
-    carried = [touching[int(a)] for a in genotype if a.isdigit() and int(a) in touching]
+    carried = [touching[int(a)] for a in genotype if is_whole(a) and int(a) in touching]
     if not carried and total in (".", ""):
         missing = not genotype or "." in genotype
         return {"copy_number": None, "evidence": "no_call", "note": "no genotype"} if missing else None
@@ -289,7 +290,7 @@ def _by_genotype(genotype: Sequence[str], touching: Mapping[int, tuple[Event, st
     if "." in genotype or (len(genotype) != 2 and chrom != "chrX"):
         total, notes = None, ["the genotype is not complete, and there is no FORMAT CN"]
     for allele in genotype:
-        event = touching[int(allele)][0] if allele.isdigit() and int(allele) in touching else None
+        event = touching[int(allele)][0] if is_whole(allele) and int(allele) in touching else None
         one = 1 if event is None else event.copies
         total = None if total is None or one is None else total + one
         notes += [event.note] if event is not None and event.note else []

@@ -28,6 +28,7 @@ from pharmtwin.genome.outside.star_writing import (
     structural_alleles,
 )
 from pharmtwin.genome.outside.structure import copies_of_pair
+from pharmtwin.untrusted import is_whole
 
 #: canonical columns. written: as the tool wrote it; diplotype: our writing, empty if there is none; weight: share of
 #: the solution, sums to 1 in (sample, gene); copy_number: gene copies, measured or following from the diplotype
@@ -223,7 +224,7 @@ def _row(call: RawCall, pair: str, weight: float, written: str, notes: list[str]
     score = re.fullmatch(r"(≥|>=)?\s*(\d+(?:\.\d+)?)", call.activity_score.strip())
     if call.activity_score and (score is None or score[1]):
         notes = [*notes, f"activity score written {call.activity_score}"]
-    number = int(call.copy_number) if call.copy_number.isdigit() else None
+    number = int(call.copy_number) if is_whole(call.copy_number) else None
     if number is None and pair and structural_alleles(call.gene) and pair.startswith(("*", "[")):
         number = copies_of_pair(pair, call.gene)
     return {

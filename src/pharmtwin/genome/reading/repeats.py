@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pharmtwin.genome.reading.alleles import View
+from pharmtwin.untrusted import is_whole
 
 
 def is_repeat(alt: str) -> bool:
@@ -29,8 +30,8 @@ def as_sequences(
     if any(a == "<CNV:TR>" for a in alts):
         unit = info.get("RUS", "").split(",")[0].upper()
         length = info.get("SVLEN", "").split(",")[0] or str(int(info.get("END", "0")) - position)
-        n_ref = str(abs(int(length)) // len(unit)) if unit and length.lstrip("-").isdigit() else ""
-    if not re.fullmatch("[ACGT]+", unit) or not n_ref.isdigit():
+        n_ref = str(abs(int(length)) // len(unit)) if unit and is_whole(length.lstrip("-")) else ""
+    if not re.fullmatch("[ACGT]+", unit) or not is_whole(n_ref):
         return None
     here = position - view.start
     tract = view.context[here : here + 1 + int(n_ref) * len(unit)] if here >= 0 else ""

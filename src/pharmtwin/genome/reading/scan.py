@@ -10,6 +10,7 @@ from pharmtwin.genome.reading.contigs import BUILDS, chromosome, chromosome_leng
 from pharmtwin.genome.reading.file import Region, VcfFile
 from pharmtwin.genome.reading.records import Record
 from pharmtwin.genome.reading.rules import Problems
+from pharmtwin.untrusted import is_whole
 
 
 @dataclass
@@ -112,7 +113,7 @@ def _parse(row: int, line: str, width: int, problems: Problems) -> Record | None
     if line.endswith("\r\n"):
         problems.add("vcf.crlf", row=row)
     chrom, pos, _, ref, alt, _, flt, info, form, samples = line.split("\t", 9)
-    if not pos.isdigit():
+    if not is_whole(pos):
         problems.add("vcf.position", row=row, value=f"{chrom}:{pos[:20]}")
         return None
     if int(pos) == 0:

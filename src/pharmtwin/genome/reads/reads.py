@@ -30,6 +30,7 @@ from pharmtwin.genome.reading.file import Region, VcfFile, open_file
 from pharmtwin.genome.reading.records import PASSING
 from pharmtwin.genome.reading.rules import Problems
 from pharmtwin.genome.reads.sheet import Alignment, Reads, ReadsError, open_reads
+from pharmtwin.untrusted import is_whole
 
 #: bases beside a gene whose heterozygous calls may join two inside it
 FLANK = 1_000
@@ -171,7 +172,7 @@ def _heterozygous(
             first, second = int(call[1]), int(call[3])
             if call[2] == "|":
                 ps = field[keys.index("PS")] if "PS" in keys and keys.index("PS") < len(field) else ""
-                blocks[sample] |= {int(ps)} if ps.isdigit() else set()
+                blocks[sample] |= {int(ps)} if is_whole(ps) else set()
                 continue
             alt = alleles[max(first, second)]
             why = ""
@@ -211,7 +212,8 @@ def _run(program: str, sample: str, reads: Reads, sites: Sequence[Site], taken: 
         head += ["\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", sample])]
         lines = [f"{reads.contig(s.chrom)}\t{s.position}\t.\t{s.ref}\t{s.alt}\t.\tPASS\t.\tGT\t0/1" for s in asked]
         given.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
-        command = [program, "phase", "--output", str(made), *reads.options, str(given), *map(str, reads.files)]
+        files = [str(Path(f).absolute()) for f in reads.files]  # a name that begins with - is no option
+        command = [program, "phase", "--output", str(made), *reads.options, str(given), *files]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode or not made.is_file():
             why = " ".join(done.stderr.strip().splitlines()[-3:])

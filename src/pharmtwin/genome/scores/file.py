@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pharmtwin.findings import Finding, has_errors
-from pharmtwin.untrusted import open_text
+from pharmtwin.untrusted import is_whole, open_text
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -215,7 +215,7 @@ def read_scoring_file(
     own = BUILDS.get(header.get("genome_build", "").lower(), "") or assume_build or ""
     score = _understand(columns, header, build, own)
     promised = header.get("variants_number", "")
-    if promised.isdigit() and int(promised) != len(cells) + len(bad):
+    if is_whole(promised) and int(promised) != len(cells) + len(bad):
         found.append(_finding("pgs.count", str(path), value=f"{len(cells) + len(bad)} rows, {promised} promised"))
     kind = header.get("weight_type", "").upper().strip()
     if kind in ("OR", "HR", "RR", "ODDS RATIO", "HAZARD RATIO", "RISK RATIO"):
@@ -294,7 +294,7 @@ class _Columns:
 
     def position(self, name: str) -> Ints:
         cells = self.text(name)
-        whole = np.array([c.isascii() and c.isdigit() and int(c) > 0 for c in cells], dtype=bool)
+        whole = np.array([is_whole(c) and int(c) > 0 for c in cells], dtype=bool)
         self.say("pgs.position", (cells != "") & ~whole, name)
         return np.array([int(c) if ok else 0 for c, ok in zip(cells, whole)], dtype=np.int64)
 
