@@ -23,7 +23,7 @@ from pharmtwin.provenance.manifest import input_entries
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
-from pharmtwin.report.stage import EVALUATION, SENSITIVITY
+from pharmtwin.report.stage import CRITICISM, EVALUATION, SENSITIVITY
 from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
@@ -94,9 +94,10 @@ def files_of(folder: Path) -> SimpleNamespace:
         counterfactual_courses=by_bucket("explain", "counterfactual_courses.parquet"),
         dose_options=by_bucket("explain", "dose_options.parquet"),
         checks=found(
-            *(f"{s}/solver_check.tsv" for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*"))
+            *(f"{s}/solver_check.tsv" for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*", "criticism"))
         ),
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
+        criticism=found(*(f"criticism/{name}.{end}" for name, end in CRITICISM.items())),
         sensitivity=named("sensitivity", SENSITIVITY),
         published=found("published/published.tsv"),
         scores=by_bucket("pbpk", "predictive_scores.parquet"),

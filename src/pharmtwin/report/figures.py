@@ -83,6 +83,12 @@ def line(x: Iterable[Any], y: Iterable[Any], name: str, colour: str, dash: str =
     }
 
 
+def steps(edges: Iterable[Any], values: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """Corners (x, y) of a histogram's outline: ``values`` between neighbouring ``edges`` (one more than values)."""
+    at, level = list(edges), list(values)
+    return [x for pair in zip(at, at[1:]) for x in pair], [y for y in level for _ in (0, 1)]
+
+
 def points(x: Iterable[Any], y: Iterable[Any], name: str, colour: str, symbol: str, **more: Any) -> dict[str, Any]:
     """Markers; ``error`` gives (lower, upper) limits of y, ``error_x`` the same of x, ``text`` the hover text."""
     x, y = list(x), list(y)
