@@ -71,7 +71,7 @@ def rank_chart(inputs: ReportInputs) -> Chart:
         words = "There is one chain only: its ranks are always uniform and say nothing."
     caption = (
         f"{words} Chains that explore the same distribution have flat lines. Band: all bars of a parameter stay inside "
-        "with probability 95 % (Bonferroni), widened for draws that resemble each other (bulk ESS)."
+        "with probability 95 % (Bonferroni), widened for draws that resemble each other (bulk ESS within a chain)."
     )
     header = ["Parameter", "Chain", "Expected", "Band", "Bars outside", "Draws by bar, lowest ranks first"]
     return Chart(

@@ -47,19 +47,24 @@ def _alarm(inputs: ReportInputs, table: pd.DataFrame) -> list[Block]:
 
 
 def _left_out(genes: pd.DataFrame) -> list[Block]:
-    """Genes and twins that are not compared, with the reason."""
+    """What is compared of genes whose structure nobody looked at, and what is not compared at all."""
+    out: list[Block] = []
+    stars = genes.loc[(genes["basis"] == "shown") & genes["has_reference"], "gene"].astype(str)
+    if len(stars):
+        text = (
+            f"By the stars that small variants show, since not every twin's structure is known: {', '.join(stars)}. "
+            "There copies and hybrids count as the star they show, and a deletion makes its carrier look homozygous."
+        )
+        out.append(Paragraph(text, "small"))
     said = []
     for r in records(genes):
-        why = []
         if not r.has_reference:
-            why.append("no reference frequency")
-        if r.not_called:
-            why.append(f"{plural(r.not_called, 'twin')} without a call")
-        if r.no_structure:
-            why.append(f"{plural(r.no_structure, 'twin')} whose structure was not assessed")
-        if why:
-            said.append(f"{r.gene} ({', '.join(why)})")
-    return [Paragraph(f"Not compared: {'; '.join(said)}.", "small")] if said else []
+            said.append(f"{r.gene} (no reference frequency)")
+        elif r.compared < r.twins:
+            said.append(f"{r.gene} ({plural(r.twins - r.compared, 'twin')} without a call)")
+    if said:
+        out.append(Paragraph(f"Not compared: {'; '.join(said)}.", "small"))
+    return out
 
 
 def _chart(table: pd.DataFrame) -> Chart:

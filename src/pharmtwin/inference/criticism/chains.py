@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom, rankdata
 
-from pharmtwin.inference.criticism.arviz_door import chain_diagnostics, energy_bfmi
+from pharmtwin.inference.criticism.arviz_door import bulk_ess, energy_bfmi
 
 Floats = NDArray[np.float64]
 #: most bars of a rank histogram, and draws of a chain that a bar should hold
@@ -42,8 +42,8 @@ def rank_table(draws: Mapping[str, ArrayLike]) -> pd.DataFrame:
 
     low to high : counts of chains that mix, all bars of a parameter inside with probability 0.95 (Bonferroni). A count
     is then hypergeometric: that many of all draws fall into the bar, and a chain has its share of all. Draws of a chain
-    resemble each other, so the counts are those of as many independent draws as the bulk ESS says (at most all), and
-    scaled. Of one chain the ranks are always uniform: its rows say nothing. Vehtari 2021, doi:10.1214/20-BA1221.
+    resemble each other, so the counts are those of as many independent draws as the bulk ESS of a chain by itself says
+    (median of the chains; at most all), and scaled. Of one chain the ranks are always uniform: its rows say nothing. Vehtari 2021, doi:10.1214/20-BA1221.
     """
     rows: list[tuple[object, ...]] = []
     for name, values in draws.items():
@@ -52,8 +52,9 @@ def rank_table(draws: Mapping[str, ArrayLike]) -> pd.DataFrame:
         bars = int(np.clip(n // PER_BAR, 2, BARS))
         rank = rankdata(value.ravel(), method="average").reshape(chains, n)
         bar = np.minimum((rank - 0.5) * bars / value.size, bars - 1).astype(int)
-        ess = chain_diagnostics(value[:, :, None])["ess_bulk"][0]
-        low, high = _band(chains, n, bars, ess)
+        # of each chain by itself: together, chains that disagree have few effective draws, and would have a wide band
+        own = [bulk_ess(chain[None]) for chain in value]
+        low, high = _band(chains, n, bars, float(np.median(own)))
         for c in range(chains):
             counts = np.bincount(bar[c], minlength=bars)
             rows += [
@@ -64,11 +65,11 @@ def rank_table(draws: Mapping[str, ArrayLike]) -> pd.DataFrame:
 
 
 def _band(chains: int, n: int, bars: int, ess: float) -> tuple[float, float]:
-    """Least and largest count of a bar; nan where the effective number of draws is not known."""
+    """Least and largest count of a bar; ess : of a chain, nan (never moves) gives nan."""
     if not np.isfinite(ess):
         return float("nan"), float("nan")
     # a whole number of effective draws in each bar of all chains together
-    per_bar = max(round(min(ess / chains, n) * chains / bars), 1)
+    per_bar = max(round(min(ess, n) * chains / bars), 1)
     all_draws = per_bar * bars
     own = max(round(all_draws / chains), 1)
     tail = OUTSIDE / (2 * chains * bars)
