@@ -97,7 +97,7 @@ def test_the_check_has_panels_of_large_groups_and_names_the_small(inputs: Report
     found = charts(blocks)
     assert {"vpc", "pcvpc"} == set(found)
     labels = [p.label for p in found["vpc"].panels]
-    assert "samples used in the fit: all twins" in labels and "samples kept aside: all twins" in labels
+    assert labels[0] == "Samples used in the fit: all twins" and "Samples kept aside: all twins" in labels
     assert not any("Poor" in label for label in labels)
     said = words(blocks)
     assert "Poor Metabolizer (2 twins, fewer than 5)" in said and "posterior predictive" in said
@@ -107,7 +107,7 @@ def test_the_check_has_panels_of_large_groups_and_names_the_small(inputs: Report
 def test_bands_are_those_of_the_table(inputs: ReportInputs) -> None:
     chart = charts(vpc_section(inputs).blocks)["pcvpc"]
     rows = inputs.vpc.query("corrected and use == 'fit' and group == 'all' and percentile == 50").sort_values("bin")
-    panel = next(p for p in chart.panels if p.label == "samples used in the fit: all twins")
+    panel = next(p for p in chart.panels if p.label == "Samples used in the fit: all twins")
     middle = next(t for t in panel.data if "median" in t["name"])
     assert min(middle["y"]) == pytest.approx(rows["low"].min(), rel=1e-3)
     assert max(middle["y"]) == pytest.approx(rows["high"].max(), rel=1e-3)
@@ -190,6 +190,6 @@ def test_pages_do_not_depend_on_the_order_of_rows(small: dict[str, Any], critici
 
 def test_a_bin_at_one_time_is_still_drawn(small: dict[str, Any], criticism: dict[str, Any]) -> None:
     chart = charts(vpc_section(make_inputs(small, **criticism)).blocks)["vpc"]
-    panel = next(p for p in chart.panels if p.label == "samples kept aside: all twins")
+    panel = next(p for p in chart.panels if p.label == "Samples kept aside: all twins")
     band = panel.data[0]
     assert max(band["x"]) > min(band["x"]) and np.isfinite(band["y"]).all()

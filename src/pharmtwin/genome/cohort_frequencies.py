@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, betabinom
 
 from pharmtwin.facts import fact_table
-from pharmtwin.genome.calling.site_table import CALLED
+from pharmtwin.genome.definitions import CALLED
 from pharmtwin.genome.function.activity_intervals import PRIOR_COUNT, allele_counts
 from pharmtwin.genome.function.phenotype import split_diplotype
 from pharmtwin.genome.outside.structure import NOT_ASSESSED, OUTSIDE_CALL

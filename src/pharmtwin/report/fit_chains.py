@@ -12,13 +12,14 @@ from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Table
 from pharmtwin.report.figures import MUTED, axis, band, line, points, steps
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.rows import records
-from pharmtwin.report.words import count, interval, number, plotly_text, plural
+from pharmtwin.report.words import NONE, count, interval, number, plotly_text, plural
 
 #: colour and dash of a chain; further chains begin again
 CHAIN = (("#0072b2", "solid"), ("#d55e00", "dash"), ("#009e73", "dot"), ("#8a4f9e", "dashdot"))
 BAND = "rgba(111,119,130,.20)"
 DIVERGENT = {"colour": "#d55e00", "symbol": "diamond"}
 SMALL = {"size": 10}
+PAIRS = 200  # draws of a panel of pairs, divergent ones aside
 KINDS = {"marginal": ("energy less its mean", "#0072b2", "solid"),
          "transition": ("change from draw to draw", "#d55e00", "dash")}  # fmt: skip
 
@@ -149,7 +150,7 @@ def energy_chart(inputs: ReportInputs) -> Chart:
         Table.create("Chains", ["Chain", "Draws", "Divergences", "E-BFMI"], rows, file="table fit_chains"),
         caption,
         height=220,
-        width=250,
+        width=185,
         table_open=True,
     )
 
@@ -165,7 +166,7 @@ def pair_chart(inputs: ReportInputs) -> Chart:
     strength = {(a, b): float(correlation.loc[a, b]) for a, b in combinations(names, 2)}
     order = sorted(strength, key=lambda p: (-abs(np.nan_to_num(strength[p])), names.index(p[0]), names.index(p[1])))
     thin = wide[~divergent]
-    thin = thin.iloc[:: max(1, -(-len(thin) // 300))]
+    thin = thin.iloc[:: max(1, -(-len(thin) // PAIRS))]
     panels = []
     for a, b in order:
         cloud = points(thin[a], thin[b], "draw", "#0072b2", "circle", size=3, opacity=0.55)
@@ -179,10 +180,10 @@ def pair_chart(inputs: ReportInputs) -> Chart:
             "yaxis": _small(plotly_text(b)),
             "margin": {"l": 40, "r": 6, "t": 4, "b": 38},
         }
-        panels.append(Panel(f"ρ {number(strength[(a, b)], 2)}", tuple(data), layout))
+        panels.append(Panel(f"ρ {_rho(strength[(a, b)])}", tuple(data), layout))
     n = int(inputs.fit_chains["divergences"].sum())
     said = f"{plural(n, 'divergent draw')}, all marked." if n else "No divergences: no draw is marked."
-    rows = [[a, b, number(strength[(a, b)], 2)] for a, b in order]
+    rows = [[a, b, _rho(strength[(a, b)])] for a, b in order]
     return Chart(
         "pairs",
         "Pairs of population parameters",
@@ -195,6 +196,11 @@ def pair_chart(inputs: ReportInputs) -> Chart:
         height=170,
         width=160,
     )  # fmt: skip
+
+
+def _rho(value: float) -> str:
+    """A correlation to two decimals; a parameter that never moves has none."""
+    return NONE if value != value else f"{value + 0.0:.2f}".replace("-0.00", "0.00")
 
 
 def _small(title: str) -> dict[str, object]:

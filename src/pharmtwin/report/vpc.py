@@ -34,7 +34,13 @@ def _edges(rows: pd.DataFrame) -> list[float]:
 
 
 def _where(use: str, group: str) -> str:
-    return f"{USES[use]}: {'all twins' if group == 'all' else group}"
+    said = f"{USES[use]}: {'all twins' if group == 'all' else group}"
+    return said[:1].upper() + said[1:]
+
+
+def _ordered(groups: pd.DataFrame) -> pd.DataFrame:
+    """Rows by use, all twins before the groups."""
+    return groups.assign(part=groups["group"] != "all").sort_values(["use", "part", "group"], kind="stable")
 
 
 def _panel(rows: pd.DataFrame, use: str, group: str, seen: pd.DataFrame, title: str) -> Panel:
@@ -69,7 +75,7 @@ def _vpc_chart(inputs: ReportInputs, corrected: bool) -> Chart | None:
         return None
     what = "Prediction-corrected concentration (ng/mL)" if corrected else "Concentration (ng/mL)"
     panels, cells = [], []
-    for g in records(inputs.vpc_groups[inputs.vpc_groups["state"] == DRAWN]):
+    for g in records(_ordered(inputs.vpc_groups[inputs.vpc_groups["state"] == DRAWN])):
         mine = table[(table["use"] == g.use) & (table["group"] == g.group)]
         seen = inputs.predictions[(inputs.predictions["use"] == g.use) & (inputs.predictions["model"] == "covariates")]
         shown = seen if g.group == "all" and not corrected else seen.head(0)
@@ -122,8 +128,11 @@ def _blq(inputs: ReportInputs) -> list[Block]:
         )
         return [Paragraph(text)]
     panels, cells = [], []
-    for (use, group), mine in inputs.vpc_blq.groupby(["use", "group"], sort=True):
-        mine = mine.sort_values("bin")
+    for g in records(_ordered(groups[groups["state"] == DRAWN])):
+        use, group = str(g.use), str(g.group)
+        mine = inputs.vpc_blq[(inputs.vpc_blq["use"] == use) & (inputs.vpc_blq["group"] == group)].sort_values("bin")
+        if mine.empty:
+            continue
         edges = _edges(mine)
         x, low = steps(edges, 100 * mine["low"])
         data = [
@@ -131,9 +140,9 @@ def _blq(inputs: ReportInputs) -> list[Block]:
             points(mine["x_median"], 100 * mine["observed"], "observed", SEEN, "square"),
         ]
         layout = {"xaxis": axis(HOURS), "yaxis": axis("Samples below the limit (%)", rangemode="tozero")}
-        panels.append(Panel(plotly_text(_where(str(use), str(group))), tuple(data), layout))
+        panels.append(Panel(plotly_text(_where(use, group)), tuple(data), layout))
         cells += [
-            [_where(str(use), str(group)), f"{number(r.x_low)} to {number(r.x_high)}", count(r.n), percent(r.observed),
+            [_where(use, group), f"{number(r.x_low)} to {number(r.x_high)}", count(r.n), percent(r.observed),
              percent(r.median), f"{percent(r.low)} to {percent(r.high)}", r.flag]
             for r in records(mine)
         ]  # fmt: skip
@@ -155,7 +164,7 @@ def _blq(inputs: ReportInputs) -> list[Block]:
 
 
 def _small_groups(groups: Sequence[object]) -> list[Block]:
-    said = [f"{_where(g.use, g.group)} ({g.state})" for g in groups]  # type: ignore[attr-defined]
+    said = [f"{USES[g.use]}: {g.group} ({g.state})" for g in groups]  # type: ignore[attr-defined]
     return [Paragraph(f"No check of their own: {'; '.join(said)}.", "small")] if said else []
 
 
@@ -185,5 +194,5 @@ def vpc_section(inputs: ReportInputs) -> Section:
         text += " The concentrations are synthetic."
     blocks: list[Block] = [Paragraph(text)]
     blocks += [c for c in (_vpc_chart(inputs, corrected) for corrected in (False, True)) if c is not None]
-    blocks += _small_groups([g for g in records(groups) if g.state != DRAWN])
+    blocks += _small_groups([g for g in records(_ordered(groups)) if g.state != DRAWN])
     return Section("vpc", "Visual predictive checks", (*blocks, *_blq(inputs)))

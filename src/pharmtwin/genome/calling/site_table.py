@@ -12,12 +12,10 @@ import pandas as pd
 
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.calling.haplotypes import Float
-from pharmtwin.genome.definitions import OTHER, UNKNOWN, Codes, GeneDefinition
+from pharmtwin.genome.definitions import CALLED, OTHER, UNKNOWN, Codes, GeneDefinition
 from pharmtwin.genome.outside.structure import COPY_NUMBER, state_without_evidence
 from pharmtwin.genome.reading.vcf import BLOCK, CALLABLE, DECLARED, SiteCalls
 from pharmtwin.genome.release import definition_version
-
-CALLED = 0.9  # probability from which a diplotype counts as called
 
 
 @dataclass(frozen=True)
