@@ -64,7 +64,9 @@ def test_an_impossible_cohort_raises_the_alarm_and_a_common_one_does_not() -> No
     poor = {f"T{i}": "*2/*2" for i in range(20)}
     table, _ = cohort_frequencies(*tables(poor), dict.fromkeys(poor, "EUR"))
     assert {"*2"} <= set(table.loc[table["alarm"], "allele"])
-    people = pd.DataFrame({"twin_id": [f"T{i}" for i in range(150)], "sex": "F", "ancestry": ["EUR", "AFR", "SAS"] * 50})
+    people = pd.DataFrame(
+        {"twin_id": [f"T{i}" for i in range(150)], "sex": "F", "ancestry": ["EUR", "AFR", "SAS"] * 50}
+    )
     alarms = []
     for seed in range(4):
         drawn = draw_genotypes(people, seed, ("CYP2C19", "CYP2C9"))

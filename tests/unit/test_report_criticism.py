@@ -10,16 +10,16 @@ import pytest
 from criticism_fixture import PARAMETERS, criticism_tables
 from report_fixture import make_inputs, make_tables
 
+from pharmtwin.genome.cohort_frequencies import cohort_frequencies
 from pharmtwin.report.blocks import Block, Chart, Paragraph
 from pharmtwin.report.fit import fit_section
 from pharmtwin.report.fit_chains import chain_blocks, pair_chart, rank_chart
 from pharmtwin.report.genome_cohort import genotype_section
 from pharmtwin.report.genome_frequencies import frequency_blocks
+from pharmtwin.report.index import stage_pages
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.render import render, templates
-from pharmtwin.report.index import stage_pages
 from pharmtwin.report.vpc import vpc_section
-from pharmtwin.genome.cohort_frequencies import cohort_frequencies
 
 
 @pytest.fixture(scope="module")

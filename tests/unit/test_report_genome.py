@@ -32,7 +32,7 @@ def site(gene: str, **more: Any) -> dict[str, Any]:
     return {
         "twin_id": TWIN, "gene": gene, "status": "called", "reason": None, "n_sites": 10, "n_observed": 10,
         "n_reference_by_evidence": 0, "n_reference_by_declaration": 0, "n_not_assayed": 0, "not_assayed": None,
-        "not_callable": None, "phasing": "trivial", "phase": None, "phase_probability": 1.0,
+        "not_callable": None, "phasing": "trivial", "phase": None, "phase_blocks": None, "phase_probability": 1.0,
         "structure": "not_applicable", "unexplained": 0, "unknown_alternates": None, "definitions": "test",
         "shown": "*1/*1", **more,
     }  # fmt: skip

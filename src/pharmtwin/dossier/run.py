@@ -27,6 +27,8 @@ from pharmtwin.report.stage import CRITICISM, EVALUATION, SENSITIVITY
 from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
+#: folders with a table of solver checks
+CHECKED = ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*", "criticism")
 #: blocks of the configuration that change no result: paths (files are compared by hash) and the dossier's own
 BESIDE = ("paths", "dossier")
 WHY = "the dossier would describe another run than the one that the manifest records"
@@ -93,9 +95,7 @@ def files_of(folder: Path) -> SimpleNamespace:
         counterfactuals=by_bucket("explain", "counterfactuals.parquet"),
         counterfactual_courses=by_bucket("explain", "counterfactual_courses.parquet"),
         dose_options=by_bucket("explain", "dose_options.parquet"),
-        checks=found(
-            *(f"{s}/solver_check.tsv" for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*", "criticism"))
-        ),
+        checks=found(*(f"{s}/solver_check.tsv" for s in CHECKED)),
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
         criticism=found(*(f"criticism/{name}.{end}" for name, end in CRITICISM.items())),
         sensitivity=named("sensitivity", SENSITIVITY),

@@ -40,7 +40,7 @@ FULL, SHOWN = "full", "shown"
 def count_law(reference: Mapping[str, tuple[float, float]], chromosomes: Mapping[str, int]) -> Floats:
     """Probabilities (n + 1,) of the count of an allele among the n chromosomes of a cohort, 0 to n.
 
-    reference : by ancestry, reference chromosomes with the allele, and in all. chromosomes : of the cohort, by ancestry.
+    reference : by ancestry, reference chromosomes with the allele, and in all. chromosomes : the cohort's, by ancestry.
     """
     law = np.ones(1)
     for ancestry, n in sorted(chromosomes.items()):

@@ -1,4 +1,4 @@
-"""The study simulated again and again: new people of the same genotypes, bodies and doses, sampled at the same times."""
+"""The study simulated again and again: new people of the same genotypes, bodies and doses, at the same times."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Replicates:
     """Simulated studies beside the observed one.
 
     samples : one row a sample (``SAMPLES``): observed and limit of quantification (nan: none) in ng/mL; typical, the
-    prediction for a typical person of the twin's genotype, body and doses. simulated : (studies, samples) ng/mL, residual
-    error included. asked : studies that were to be simulated; those with a failed solve are left out. checks : table
-    ``solver_check``.
+    prediction for a typical person of the twin's genotype, body and doses. simulated : (studies, samples) ng/mL,
+    residual error included. asked : studies that were to be simulated; those with a failed solve are left out.
+    checks : table ``solver_check``.
     """
 
     samples: pd.DataFrame
@@ -118,7 +118,9 @@ def typical_people(inputs: Inputs, twin: str) -> tuple[Floats, Floats]:
     prior = mixture_of(inputs.priors, twin, ACTIVITY)
     weight = prior["weight"].to_numpy(float)
     P = np.repeat(inputs.base[twin][None], len(weight), axis=0)
-    x = np.repeat((typical_individual(inputs.drug) * np.exp(inputs.population.theta.mean(axis=0)))[None], len(P), axis=0)
+    x = np.repeat(
+        (typical_individual(inputs.drug) * np.exp(inputs.population.theta.mean(axis=0)))[None], len(P), axis=0
+    )
     x[:, INDIVIDUAL.index("f_CYP2D6")] *= prior["location"].to_numpy(float)
     P[:, individual_columns()] = x
     return P, weight / weight.sum()

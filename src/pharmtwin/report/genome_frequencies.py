@@ -14,9 +14,9 @@ from pharmtwin.report.words import count, number, percent, percent_interval, plo
 
 NAMED = 12  # alleles that a sentence names
 LIMITS = (
-    "Chromosomes are taken as independent draws from the stated ancestries: relatives, people chosen by their genotype, "
-    "and ancestries that the panels do not stand for raise alarms too. In a small cohort only large differences are "
-    "improbable. The reference counts have errors of their own, which the test allows for."
+    "Chromosomes are taken as independent draws from the stated ancestries: relatives, people chosen by their "
+    "genotype, and ancestries that the panels do not stand for raise alarms too. In a small cohort only large "
+    "differences are improbable. The reference counts have errors of their own, which the test allows for."
 )
 
 
@@ -96,7 +96,8 @@ def _chart(table: pd.DataFrame) -> Chart:
         data.append(
             {
                 "type": "scatter", "mode": "text", "x": [float(v) for v in alarmed["reference"].clip(lower=edge)],
-                "y": [float(v) for v in alarmed["frequency"]], "text": [plotly_text(_name(r)) for r in records(alarmed)],
+                "y": [float(v) for v in alarmed["frequency"]],
+                "text": [plotly_text(_name(r)) for r in records(alarmed)],
                 "textposition": "top center", "name": "", "showlegend": False, "hoverinfo": "skip",
             }
         )  # fmt: skip
@@ -121,8 +122,8 @@ def _chart(table: pd.DataFrame) -> Chart:
     ]  # fmt: skip
     header = ["Gene", "Allele", "Count", "Chromosomes", "Cohort (95 %)", "Reference", "Expected count", "Adjusted p"]
     note = (
-        "Cohort: called genotypes only, Jeffreys interval. Reference: 1000 Genomes by the twins' ancestries, pooled where "
-        "none is stated (resources/genes/allele_frequencies.tsv). p: exact, two-sided, Bonferroni."
+        "Cohort: called genotypes only, Jeffreys interval. Reference: 1000 Genomes by the twins' ancestries, pooled "
+        "where none is stated (resources/genes/allele_frequencies.tsv). p: exact, two-sided, Bonferroni."
     )
     return Chart(
         "frequencies",

@@ -65,8 +65,9 @@ def gather(
 ) -> ReportInputs:
     """All inputs of the report from a job's files; stages that are switched off are absent.
 
-    definitions, structure_prior, activity, body_without, allele_frequencies, allele_genes : as in :class:`ReportInputs`; the report does not know the
-    code of the genome and body stages, so the script that knows them hands these over.
+    definitions, structure_prior, activity, body_without, allele_frequencies, allele_genes : as in
+        :class:`ReportInputs`; the report does not know the code of the genome and body stages, so the script that knows
+        them hands these over.
     folder : of the results; None: ``results/<study>`` of the working directory.
     """
     fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))

@@ -64,9 +64,7 @@ def _panel(rows: pd.DataFrame, use: str, group: str, seen: pd.DataFrame, title: 
         part = rows[rows["flag"].isin(flags) & rows["observed"].notna()]
         if len(part):
             data.append(points(part["x_median"], part["observed"], name, colour, symbol, size=7))
-    return Panel(
-        plotly_text(_where(use, group)), tuple(data), {"xaxis": axis(HOURS), "yaxis": axis(title, log=True)}
-    )
+    return Panel(plotly_text(_where(use, group)), tuple(data), {"xaxis": axis(HOURS), "yaxis": axis(title, log=True)})
 
 
 def _vpc_chart(inputs: ReportInputs, corrected: bool) -> Chart | None:
@@ -95,8 +93,8 @@ def _vpc_chart(inputs: ReportInputs, corrected: bool) -> Chart | None:
     )
     if corrected:
         caption += (
-            " Each value is scaled by the median typical prediction of its bin over its own typical prediction, so that "
-            "doses, genotypes and bodies within a bin no longer differ (Bergstrand 2011)."
+            " Each value is scaled by the median typical prediction of its bin over its own typical prediction, so "
+            "that doses, genotypes and bodies within a bin no longer differ (Bergstrand 2011)."
         )
     title = "Prediction-corrected visual predictive check" if corrected else "Visual predictive check"
     header = ["Samples", "Time (h)", "n", "Percentile", "Observed", "Simulated median", "95 % band", "Result"]
@@ -123,8 +121,8 @@ def _blq(inputs: ReportInputs) -> list[Block]:
             f"{percent(r.simulated_below)} of the simulated {USES[r.use]}" for r in records(whole) if r.with_limit
         )
         text = (
-            "No sample of the study lies below its limit of quantification, so there is no panel of such samples. Below "
-            f"the limit lie {said}. Rows that were left out for lying below it are not seen here."
+            "No sample of the study lies below its limit of quantification, so there is no panel of such samples. "
+            f"Below the limit lie {said}. Rows that were left out for lying below it are not seen here."
         )
         return [Paragraph(text)]
     panels, cells = [], []
@@ -176,14 +174,12 @@ def vpc_section(inputs: ReportInputs) -> Section:
         return Section("vpc", "Visual predictive checks", (Paragraph(text, "missing"),))
     first = groups.iloc[0]
     fitted = len(inputs.fit_summary) > 0
-    source = (
-        "the posterior of the population parameters" if fitted else "the drug file's priors, for there was no fit"
-    )
+    source = "the posterior of the population parameters" if fitted else "the drug file's priors, for there was no fit"
     text = (
         f"{count(first['studies'])} replicates of the study, each with a draw from {source} "
-        f"({'posterior' if fitted else 'prior'} predictive). The twins' genotypes (drawn by their probabilities), bodies, "
-        "doses and sampling times are kept; random effects and residual errors are new, so that each replicate has new "
-        "people, and none knows a twin's own samples."
+        f"({'posterior' if fitted else 'prior'} predictive). The twins' genotypes (drawn by their probabilities), "
+        "bodies, doses and sampling times are kept; random effects and residual errors are new, so that each replicate "
+        "has new people, and none knows a twin's own samples."
     )
     lost = int(first["asked"] - first["studies"])
     if lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,6 +28,7 @@ class GenotypeCall:
     phase_probability : of that phase among all (pooled ancestries).
     phasing : how phase was settled: trivial (at most one heterozygous position), haploid, gt, ps, pedigree, panel.
     unexplained : variants that the names of the most probable haplotypes do not explain.
+    blocks : heterozygous positions (indices) by what the input holds together; one without a phase stands alone.
     """
 
     posterior: dict[str, Float]
@@ -37,6 +38,7 @@ class GenotypeCall:
     phase_probability: float
     phasing: str
     unexplained: int
+    blocks: Sequence[Sequence[int]] = ()
 
     @property
     def top(self) -> float:
@@ -63,6 +65,7 @@ def sites_table(
     by_evidence = (complete & np.isin(evidence, (BLOCK, CALLABLE))).sum(axis=1)
     declared = (complete & (evidence == DECLARED)).sum(axis=1)
     phase = [phase_text(definition, call) for call in calls]
+    blocks = ["|".join(",".join(str(definition.positions[i]) for i in b) for b in call.blocks) for call in calls]
     by_itself = state_without_evidence(definition.gene)
     status, reason = _status(site_calls, complete, foreign, np.array([c.top for c in calls])[pattern])
     return pd.DataFrame(
@@ -81,6 +84,7 @@ def sites_table(
             "not_callable": [uncallable[k] for k in mask_of],
             "phasing": [calls[k].phasing for k in pattern],
             "phase": [phase[k] for k in pattern],
+            "phase_blocks": [blocks[k] for k in pattern],
             "phase_probability": [calls[k].phase_probability for k in pattern],
             "structure": [COPY_NUMBER if s in counted else by_itself for s in site_calls.samples],
             "unexplained": [calls[k].unexplained for k in pattern],

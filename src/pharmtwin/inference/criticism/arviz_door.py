@@ -56,7 +56,9 @@ def bulk_ess(draws: Floats) -> float:
 
     if not np.isfinite(draws).all() or draws.max() == draws.min():
         return float("nan")
-    return float(az.ess(az.convert_to_dataset({"x": _three_dimensions(draws[..., None])}), method="bulk")["x"].values[0])
+    return float(
+        az.ess(az.convert_to_dataset({"x": _three_dimensions(draws[..., None])}), method="bulk")["x"].values[0]
+    )
 
 
 def energy_bfmi(energy: Floats) -> Floats:

@@ -12,7 +12,7 @@ BINS, PER_BIN = 8, 10
 
 
 def bins_for_percentiles(x: ArrayLike) -> Ints:
-    """Bin of each observation (n,): as many bins of about equal counts as percentiles are worth (``BINS``, ``PER_BIN``).
+    """Bin of each observation (n,): bins of about equal counts, ``BINS`` or as many as have ``PER_BIN`` of them.
 
     Raises ValueError as :func:`bins_by_count`.
     """

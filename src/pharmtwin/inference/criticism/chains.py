@@ -43,7 +43,8 @@ def rank_table(draws: Mapping[str, ArrayLike]) -> pd.DataFrame:
     low to high : counts of chains that mix, all bars of a parameter inside with probability 0.95 (Bonferroni). A count
     is then hypergeometric: that many of all draws fall into the bar, and a chain has its share of all. Draws of a chain
     resemble each other, so the counts are those of as many independent draws as the bulk ESS of a chain by itself says
-    (median of the chains; at most all), and scaled. Of one chain the ranks are always uniform: its rows say nothing. Vehtari 2021, doi:10.1214/20-BA1221.
+    (median of the chains; at most all), and scaled. Of one chain the ranks are always uniform: its rows say nothing.
+    Vehtari 2021, doi:10.1214/20-BA1221.
     """
     rows: list[tuple[object, ...]] = []
     for name, values in draws.items():
@@ -57,9 +58,7 @@ def rank_table(draws: Mapping[str, ArrayLike]) -> pd.DataFrame:
         low, high = _band(chains, n, bars, float(np.median(own)))
         for c in range(chains):
             counts = np.bincount(bar[c], minlength=bars)
-            rows += [
-                (name, c, b, b / bars, (b + 1) / bars, int(counts[b]), n / bars, low, high) for b in range(bars)
-            ]
+            rows += [(name, c, b, b / bars, (b + 1) / bars, int(counts[b]), n / bars, low, high) for b in range(bars)]
     columns = ["parameter", "chain", "bar", "rank_low", "rank_high", "count", "expected", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 
