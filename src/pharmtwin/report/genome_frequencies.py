@@ -63,7 +63,7 @@ def _left_out(genes: pd.DataFrame) -> list[Block]:
         elif r.compared < r.twins:
             said.append(f"{r.gene} ({plural(r.twins - r.compared, 'twin')} without a call)")
     if said:
-        out.append(Paragraph(f"Not compared: {'; '.join(said)}.", "small"))
+        out.append(Paragraph(f"Left out of the comparison: {'; '.join(said)}.", "small"))
     return out
 
 

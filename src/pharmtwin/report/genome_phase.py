@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Table
-from pharmtwin.report.figures import axis
+from pharmtwin.report.figures import MUTED, axis
 from pharmtwin.report.genome_calls import AMBIGUOUS, LEFT_OUT, PHASED_BY, GeneCall, phase_steps, site_name, text_of
 from pharmtwin.report.words import count, percent, plotly_text, plural
 
@@ -22,15 +22,17 @@ def blocks_of(phase_blocks: Any) -> list[list[int]]:
 
 def phase_track(calls: list[GeneCall]) -> list[Block]:
     """A line a gene with at least two heterozygous positions: those of one phase block are joined."""
-    found = {}
+    found, chance = {}, {}
     for c in calls:
         if c.site is not None and c.state != LEFT_OUT:
             blocks = blocks_of(c.site.phase_blocks)
             if sum(map(len, blocks)) > 1:
                 found[c.gene] = (str(c.site.phasing), blocks)
+                chance[c.gene] = float(c.site.phase_probability)
     if not found:
         return []
     traces: dict[str, dict[str, Any]] = {}
+    likely = _likely({g: sum(map(len, blocks)) for g, (phasing, blocks) in found.items() if phasing == "panel"}, chance)
     rows = []
     for gene, (phasing, blocks) in found.items():
         order = {p: i + 1 for i, p in enumerate(sorted(p for b in blocks for p in b))}
@@ -66,7 +68,7 @@ def phase_track(calls: list[GeneCall]) -> list[Block]:
         "yaxis": axis("", type="category", autorange="reversed", categoryarray=genes, categoryorder="array"),
         "margin": {"l": 80, "r": 14, "t": 4, "b": 44},
     }
-    drawn = sorted(traces.values(), key=lambda t: str(t["name"]), reverse=True)
+    drawn = [*likely, *sorted(traces.values(), key=lambda t: (t["mode"] == "markers", t["name"]))]
     header = ["Gene", "Settled by", "Heterozygous", "Held together by the input", "Without phase"]
     return [
         Chart(
@@ -75,11 +77,27 @@ def phase_track(calls: list[GeneCall]) -> list[Block]:
             f"Heterozygous positions of {plural(len(genes), 'gene')}, those of one phase block joined by a line.",
             (Panel("", tuple(drawn), layout),),
             Table.create("Phase blocks", header, rows, text=(0, 1, 3, 4), folded=True),
-            "Joined: the file, the reads or the pedigree say which alleles lie on one chromosome. What is not joined "
-            "is phased by haplotype frequencies, if at all.",
+            "Phase block: the file, the reads or the pedigree say which alleles lie on one chromosome. Dotted: only "
+            "haplotype frequencies tell, with the probability in the table of phases.",
             height=FRAME + ROW * len(genes),
         )
     ]
+
+
+def _likely(genes: dict[str, int], chance: dict[str, float]) -> list[dict[str, Any]]:
+    """A dashed line through all positions (gene -> how many) of each gene whose phase is the most probable one only."""
+    x: list[float | None] = []
+    y: list[str] = []
+    text: list[str] = []
+    for gene, n in genes.items():
+        x += [1, n, None]
+        y += [gene] * 3
+        text += [f"{gene}: most probable phase, {percent(chance[gene])}"] * 3
+    if not x:
+        return []
+    line = {"color": MUTED, "dash": "dot", "width": 1.4}
+    return [{"type": "scatter", "mode": "lines", "x": x, "y": y, "name": "by haplotype frequencies", "line": line,
+             "text": text, "hovertemplate": "%{text}<extra></extra>"}]  # fmt: skip
 
 
 def phase_blocks(calls: list[GeneCall]) -> list[Block]:

@@ -53,7 +53,7 @@ def _panel(rows: pd.DataFrame, use: str, group: str, seen: pd.DataFrame, title: 
         name = "95 % band, median" if percentile == 50 else "95 % bands, 5th and 95th percentile"
         data.append(band(x, low, steps(edges, mine["high"])[1], f"simulated: {name}", fill))
     if len(seen):
-        data.append(points(seen["time_h"], seen["observed"], "sample", "#9aa3ad", "circle", size=4, opacity=0.7))
+        data.append(points(seen["time_h"], seen["observed"], "sample", "#5b6670", "circle", size=5, opacity=0.7))
     for percentile, (_, dash) in PERCENTILES.items():
         mine = rows[rows["percentile"] == percentile].sort_values("bin")
         data.append(line(mine["x_median"], mine["observed"], f"observed, {percentile:g} %", SEEN, dash))
