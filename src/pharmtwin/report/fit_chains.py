@@ -44,7 +44,8 @@ def rank_chart(inputs: ReportInputs) -> Chart:
     """Rank histograms: a panel a parameter, a line a chain, and the band of chains that mix."""
     table = inputs.fit_ranks
     names = _parameters(inputs, table)
-    panels, rows, outside = [], [], {}
+    panels, rows = [], []
+    outside: dict[str, int] = {}
     for name in names:
         mine = table[table["parameter"] == name]
         data = []
@@ -162,9 +163,10 @@ def pair_chart(inputs: ReportInputs) -> Chart:
     wide = table.pivot(index=["chain", "draw"], columns="parameter", values="value")[names].dropna()
     bad = table[table["diverging"]].set_index(["chain", "draw"]).index.unique()
     divergent = wide.index.isin(bad)
-    correlation = wide[~divergent].corr(method="spearman")
-    strength = {(a, b): float(correlation.loc[a, b]) for a, b in combinations(names, 2)}
-    order = sorted(strength, key=lambda p: (-abs(np.nan_to_num(strength[p])), names.index(p[0]), names.index(p[1])))
+    correlation = wide[~divergent].corr(method="spearman").to_numpy(dtype=float)
+    at = {name: i for i, name in enumerate(names)}
+    strength = {(a, b): float(correlation[at[a], at[b]]) for a, b in combinations(names, 2)}
+    order = sorted(strength, key=lambda p: (-abs(np.nan_to_num(strength[p])), at[p[0]], at[p[1]]))
     thin = wide[~divergent]
     thin = thin.iloc[:: max(1, -(-len(thin) // PAIRS))]
     panels = []
