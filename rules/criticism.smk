@@ -42,7 +42,7 @@ if CRITICISM_TABLES:
             twins=f"{OUT}/fit/twin_draws.parquet",
         output:
             CRITICISM_TABLES,
-            f"{OUT}/criticism/solver_check.tsv",
+            checks=f"{OUT}/criticism/solver_check.tsv",
         log:
             f"{LOG}/criticism.log",
         benchmark:
