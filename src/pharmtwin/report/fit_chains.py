@@ -19,7 +19,7 @@ CHAIN = (("#0072b2", "solid"), ("#d55e00", "dash"), ("#009e73", "dot"), ("#8a4f9
 BAND = "rgba(111,119,130,.20)"
 DIVERGENT = {"colour": "#d55e00", "symbol": "diamond"}
 SMALL = {"size": 10}
-PAIRS = 200  # draws of a panel of pairs, divergent ones aside
+PAIRS = 60  # draws of a panel of pairs, divergent ones aside
 KINDS = {"marginal": ("energy less its mean", "#0072b2", "solid"),
          "transition": ("change from draw to draw", "#d55e00", "dash")}  # fmt: skip
 

@@ -18,7 +18,7 @@ BARS, PER_BAR = 20, 10
 #: chance that any bar of a parameter leaves the band of well mixed chains
 OUTSIDE = 0.05
 #: draws of a chain that figures show
-SHOWN = 100
+SHOWN = 75
 ENERGY_BARS = 30
 
 
