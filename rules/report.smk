@@ -18,6 +18,7 @@ SOLVER_CHECKS = [
     f"{OUT}/pbpk/population/solver_check.tsv",
     f"{OUT}/verification/solver_check.tsv",
     *(gathered("attributions", "solver_check.tsv") if ATTRIBUTIONS else []),
+    *([f"{OUT}/criticism/solver_check.tsv"] if CRITICISM_TABLES else []),
 ]
 ATTRIBUTED = gathered("attributions", "attributions.parquet") if ATTRIBUTIONS else []
 
@@ -109,6 +110,7 @@ rule report:
         dose_options=gathered("explain", "dose_options.parquet"),
         checks=SOLVER_CHECKS,
         fit=FIT_TABLES,
+        criticism=CRITICISM_TABLES,
         sensitivity=SENSITIVITY_TABLES,
         published=PUBLISHED_TABLE,
         scores=gathered("pbpk", "predictive_scores.parquet"),

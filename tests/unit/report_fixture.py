@@ -89,6 +89,7 @@ def _twin_sites(genotype: pd.DataFrame) -> pd.DataFrame:
             "not_callable": ["*31" if n else "" for n in top["n_not_assayed"]],
             "phasing": top["phasing"],
             "phase": "",
+            "phase_blocks": "",
             "phase_probability": 1.0,
             "structure": top["structure"],
             "unexplained": 0,

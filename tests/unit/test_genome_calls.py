@@ -55,8 +55,11 @@ def test_phase_sets(tmp_path: Path) -> None:
 
     found, site = call(file(100), "CYP2C19", absent="reference", min_probability=0)
     assert site["phasing"] == "ps" and list(found.index) == ["*1/[*2 + *17]"]
+    assert site["phase_blocks"].count(",") == len(STAR2) and "|" not in site["phase_blocks"]
     found, site = call(file(200), "CYP2C19", absent="reference", min_probability=0)
     assert site["phasing"] == "panel" and found.idxmax() == "*2/*17" and found["*1/[*2 + *17]"] > 0
+    seventeen, two = STAR17.split()[1], [r.split()[1] for r in STAR2]
+    assert site["phase_blocks"] == f"{seventeen}|{','.join(two)}"
 
 
 def test_unphased_takes_the_common_phase_and_keeps_the_other_possible(tmp_path: Path) -> None:

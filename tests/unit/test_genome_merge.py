@@ -19,7 +19,7 @@ def file(*rows: tuple[str, str, str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
             {
                 "sample": s, "gene": g, "n_sites": 10, "n_observed": n, "n_reference_by_declaration": 0,
                 "status": "called", "reason": "", "n_reference_by_evidence": 0, "not_callable": "", "phase": "",
-                "phase_probability": 1.0, "unknown_alternates": "", "shown": "", "definitions": "",
+                "phase_blocks": "", "phase_probability": 1.0, "unknown_alternates": "", "shown": "", "definitions": "",
                 "n_not_assayed": 10 - n, "not_assayed": "", "phasing": "gt", "structure": "not_assessed",
                 "unexplained": 0,
             }

@@ -66,6 +66,10 @@ def test_a_file_gives_the_model_and_what_its_columns_mean(tmp_path: Any) -> None
         ({"fixed": {"TVCL": {"value": float("nan")}, "TVV": 70, "KA": 1, "b_WT": 1}}, "not a finite number"),
         ({"fixed": {"TVCL": {"value": 1, "valeu": 2}, "TVV": 70, "KA": 1, "b_WT": 1}}, "unknown keys ['valeu']"),
         ({"fixed": {"TVCL": {"value": 1, "prior": {"gamma": [1]}}, "TVV": 70, "KA": 1, "b_WT": 1}}, "needs one family"),
+        (
+            {"fixed": {"TVCL": {"value": 1, "prior": {0.4: 1, "halfnormal": 1}}, "TVV": 70, "KA": 1, "b_WT": 1}},
+            "not ['0.4', 'halfnormal']",
+        ),
         ({"fixed": {"TVCL": {"value": 1, "prior": {"normal": [1]}}, "TVV": 70, "KA": 1, "b_WT": 1}}, "2 argument(s)"),
         ({"fixed": {"TVCL": 4, "TVV": 70, "KA": 1, "b_WT": 1, "Q": 2}}, "declared by module"),
         ({"covariance": [["eta_CL", "kappa_CL", 0.1]]}, "different levels"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import namedtuple
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,9 @@ from page_fixture import cohort
 from report_fixture import advice, make_inputs, make_tables
 
 from pharmtwin.report import ReportInputs, build_report
-from pharmtwin.report.genome_calls import gene_calls, phase_steps, phenotype_class, site_name, top_rows
+from pharmtwin.report.blocks import Chart
+from pharmtwin.report.genome_calls import GeneCall, gene_calls, phase_steps, phenotype_class, site_name, top_rows
+from pharmtwin.report.genome_phase import phase_track
 from pharmtwin.report.genome_warnings import warnings
 
 TWIN = "PT-0001"
@@ -32,7 +35,7 @@ def site(gene: str, **more: Any) -> dict[str, Any]:
     return {
         "twin_id": TWIN, "gene": gene, "status": "called", "reason": None, "n_sites": 10, "n_observed": 10,
         "n_reference_by_evidence": 0, "n_reference_by_declaration": 0, "n_not_assayed": 0, "not_assayed": None,
-        "not_callable": None, "phasing": "trivial", "phase": None, "phase_probability": 1.0,
+        "not_callable": None, "phasing": "trivial", "phase": None, "phase_blocks": None, "phase_probability": 1.0,
         "structure": "not_applicable", "unexplained": 0, "unknown_alternates": None, "definitions": "test",
         "shown": "*1/*1", **more,
     }  # fmt: skip
@@ -266,3 +269,34 @@ def test_activity_by_gene_and_ancestry_stands_on_the_page_once() -> None:
     for said in ("1.41 (1.40 to 1.42)", "0.581 (0.571 to 0.591)", "0.797 (0.787 to 0.807)", "CYP2D6 power, SLCO1B1"):
         assert said in page
     assert "Activity by gene and ancestry" not in cohort(build_report(make_inputs()))
+
+
+def blocked(gene: str, phasing: str, phase_blocks: str, **more: Any) -> Any:
+    """A called gene with heterozygous positions in blocks."""
+    rows = site(gene, phasing=phasing, phase_blocks=phase_blocks, phase="1:0|1,2:0|1,3:1|0", **more)
+    named = namedtuple("named", rows)(**rows)
+    return GeneCall(gene, "called", (), named, "")
+
+
+def test_positions_of_one_phase_block_are_joined() -> None:
+    calls = [
+        blocked("CYP2D6", "ps", "42126611,42129033|42130692"),
+        blocked("NAT2", "panel", "18400344|18400806", phase_probability=0.97),
+        blocked("TPMT", "trivial", "18143955"),
+    ]
+    chart = phase_track(calls)[0]
+    assert isinstance(chart, Chart)
+    traces = {t["name"]: t for t in chart.panels[0].data}
+    assert traces["phase block 1"]["x"] == [1, 2, None] and set(traces["phase block 1"]["y"]) == {"CYP2D6"}
+    assert list(zip(traces["no phase in the input"]["x"], traces["no phase in the input"]["y"])) == [
+        (3, "CYP2D6"), (1, "NAT2"), (2, "NAT2"),
+    ]  # fmt: skip
+    dotted = traces["by haplotype frequencies"]
+    assert dotted["x"] == [1, 2, None] and "97.0 %" in dotted["text"][0] and set(dotted["y"]) == {"NAT2"}
+    rows = [[c.text for c in row] for row in chart.table.rows]
+    assert [r[0] for r in rows] == ["CYP2D6", "NAT2"] and rows[1][3] == "none"
+    assert rows[0][3] == f"{site_name('CYP2D6', 42126611)} + {site_name('CYP2D6', 42129033)}"
+
+
+def test_one_heterozygous_position_needs_no_track() -> None:
+    assert phase_track([blocked("TPMT", "trivial", "18143955"), blocked("CYP2C9", "trivial", "")]) == []

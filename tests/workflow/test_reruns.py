@@ -34,7 +34,7 @@ def test_weight_of_a_twin_without_samples_reruns_its_bucket_and_the_gathering_jo
     twin = unsampled(project)
     project.set_cell(twin, "weight_kg", "71.5")
     bucket = project.bucket(twin)
-    assert project.planned() == {f"{rule}[{bucket}]" for rule in OF_A_BUCKET} | {"verification"} | GATHER
+    assert project.planned() == {f"{rule}[{bucket}]" for rule in OF_A_BUCKET} | {"criticism", "verification"} | GATHER
 
 
 def test_weight_of_a_sampled_twin_also_reruns_the_fit_and_all_that_reads_it(project: Project) -> None:
@@ -42,7 +42,7 @@ def test_weight_of_a_sampled_twin_also_reruns_the_fit_and_all_that_reads_it(proj
     project.set_cell(twin, "weight_kg", "71.5")
     buckets = {project.bucket(r[0]) for r in project.sheet("twins")[1:]}
     own = {f"twins[{project.bucket(twin)}]", f"exports[{project.bucket(twin)}]"}
-    expected = {"fit", "population", "published", "verification"} | own | GATHER
+    expected = {"fit", "population", "published", "criticism", "verification"} | own | GATHER
     assert project.planned() == expected | {
         f"{rule}[{b}]" for b in buckets for rule in ("pbpk", "attributions", "explain")
     }
@@ -55,7 +55,7 @@ def test_a_new_twin_reruns_one_bucket(project: Project) -> None:
     new = next(r for r in (line.split("\t") for line in original[1:]) if r[0] not in known)
     project.write_sheet("twins", [*rows, new])
     bucket = project.bucket(new[0])
-    assert project.planned() == {f"{rule}[{bucket}]" for rule in OF_A_BUCKET} | {"verification"} | GATHER
+    assert project.planned() == {f"{rule}[{bucket}]" for rule in OF_A_BUCKET} | {"criticism", "verification"} | GATHER
 
 
 def test_a_comment_in_the_library_reruns_nothing_and_code_reruns_its_stage(project: Project) -> None:

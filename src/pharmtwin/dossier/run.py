@@ -23,10 +23,12 @@ from pharmtwin.provenance.manifest import input_entries
 from pharmtwin.provenance.verify import Recorded, check_outputs
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.limits import flat
-from pharmtwin.report.stage import EVALUATION, SENSITIVITY, VERIFICATION
+from pharmtwin.report.stage import CRITICISM, EVALUATION, SENSITIVITY, VERIFICATION
 from pharmtwin.workflow.plan import REPOSITORY
 from pharmtwin.workflow.reporting import report_inputs
 
+#: folders with a table of solver checks
+CHECKED = ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*", "criticism", "verification")
 #: blocks of the configuration that change no result: paths (files are compared by hash) and the dossier's own
 BESIDE = ("paths", "dossier")
 WHY = "the dossier would describe another run than the one that the manifest records"
@@ -93,13 +95,9 @@ def files_of(folder: Path) -> SimpleNamespace:
         counterfactuals=by_bucket("explain", "counterfactuals.parquet"),
         counterfactual_courses=by_bucket("explain", "counterfactual_courses.parquet"),
         dose_options=by_bucket("explain", "dose_options.parquet"),
-        checks=found(
-            *(
-                f"{s}/solver_check.tsv"
-                for s in ("sensitivity", "published", "pbpk/*", "explain/*", "attributions/*", "verification")
-            )
-        ),
+        checks=found(*(f"{s}/solver_check.tsv" for s in CHECKED)),
         fit=named("fit", ("summary", "diagnostics", "twins", "genotype")),
+        criticism=found(*(f"criticism/{name}.{end}" for name, end in CRITICISM.items())),
         sensitivity=named("sensitivity", SENSITIVITY),
         published=found("published/published.tsv"),
         scores=by_bucket("pbpk", "predictive_scores.parquet"),

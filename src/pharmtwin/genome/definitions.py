@@ -25,6 +25,7 @@ GENES = (
     "CYP2D6", "CYP2C19", "CYP2C9", "CYP3A5", "SLCO1B1", "CYP2B6", "CYP3A4", "CYP4F2", "UGT1A1", "ABCG2", "DPYD",
     "TPMT", "NUDT15", "NAT2", "VKORC1", "G6PD", "CYP2C8", "CYP1A2", "ABCB1",
 )  # fmt: skip
+CALLED = 0.9  # probability from which a diplotype counts as called
 STRUCTURAL_GENES = ("CYP2D6",)
 ANCESTRIES = ("AFR", "AMR", "EAS", "EUR", "SAS", "ALL")
 OTHER = 99

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pharmtwin.genome.calling.site_table import CALLED
-from pharmtwin.genome.definitions import GENES, OTHER, UNKNOWN, GeneDefinition, gene_definition
+from pharmtwin.genome.definitions import CALLED, GENES, OTHER, UNKNOWN, GeneDefinition, gene_definition
 from pharmtwin.genome.exports.phased_vcf import PhasedGene, phased_genes
 from pharmtwin.genome.function.phenotype import split_diplotype
 from pharmtwin.genome.merge import Frames

@@ -28,3 +28,10 @@ def save_posterior(posterior: Any, path: Path, about: Mapping[str, str] | None =
     idata = az.InferenceData(**groups)
     idata.attrs.clear()
     replace_atomically(path, lambda p: idata.to_netcdf(str(p), engine="h5netcdf"))
+
+
+def load_posterior(path: Path) -> Any:
+    """The InferenceData of :func:`save_posterior`."""
+    import arviz as az
+
+    return az.from_netcdf(str(path), engine="h5netcdf")

@@ -80,6 +80,12 @@ class Draws:
         return np.asarray(self.typical * np.exp(self.eta[:, twin]))
 
 
+def population_names() -> dict[str, str]:
+    """Population parameters as they are sampled, and as table ``fit_summary`` calls them, in its order."""
+    typical = {f"TV_{p}": LABELS[p][0] for p in INDIVIDUAL}
+    return typical | {SD.format(f"eta_{p}"): f"omega_{LABELS[p][0]}" for p in INDIVIDUAL} | {SIGMA[0]: SIGMA[0]}
+
+
 def _units(name: str) -> str:
     return "h" if name == "MTT" else "1"
 

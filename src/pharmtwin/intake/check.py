@@ -139,7 +139,7 @@ def _check_vcfs(config: Mapping[str, Any], base: Path, sheet: str, twins: Sequen
             Finding.create(
                 "vcf.file_missing",
                 sheet,
-                f"{path} {'is no regular file' if is_there else 'does not exist'}{also}",
+                f"the file {path} {'is no regular file' if is_there else 'does not exist'}{also}",
                 "the twin's genotypes are read from it",
                 f"{meant}correct the cell, or paths.vcf_dir in the config",
                 row=records[0].row,

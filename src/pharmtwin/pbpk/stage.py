@@ -19,7 +19,7 @@ from pharmtwin.core.regimen import regimen
 from pharmtwin.core.targets import Target, target_of
 from pharmtwin.facts import resource_path
 from pharmtwin.pbpk.predict import Inputs, Settings, predict_samples, predict_scenarios
-from pharmtwin.tables import read_table, schema
+from pharmtwin.tables import read_table, read_tables, schema
 
 AUDITED = 3  # twins of a bucket whose runs are always audited
 TABLES = ("exposure", "profiles", "predictions", "predictive_scores", "exceedance", "solver_check")
@@ -60,18 +60,24 @@ def limits_of(config: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def read_inputs(files: Any, config: Mapping[str, Any]) -> Inputs:
-    """Inputs from a job's files: drug, reference tables, population draws, and the bucket's own where given."""
+def read_inputs(files: Any, config: Mapping[str, Any], twins: Collection[str] | None = None) -> Inputs:
+    """Inputs from a job's files: drug, reference tables, population draws, and where given those of a bucket, or of
+    several; of ``twins`` only (None: all)."""
+
+    def own(name: str, given: Any) -> pd.DataFrame:
+        table = read_tables(name, [Path(p) for p in ([given] if isinstance(given, str) else given)])
+        return table if twins is None else table[table["twin_id"].isin(list(twins))].reset_index(drop=True)
+
     drug = load_drug(str(config["drug"]))
     body = [read_table("body", Path(files.reference_body))]
     priors = [read_table("priors", Path(files.reference_priors))]
     twin_draws = pd.DataFrame({c: [] for c in schema("twin_draws").names})
     body_draws = pd.DataFrame({c: [] for c in schema("body_draws").names})
     if hasattr(files, "body"):
-        body.append(read_table("body", Path(files.body)))
-        priors.append(read_table("priors", Path(files.priors)))
-        twin_draws = read_table("twin_draws", Path(files.twins))
-        body_draws = read_table("body_draws", Path(files.body_draws))
+        body.append(own("body", files.body))
+        priors.append(own("priors", files.priors))
+        twin_draws = own("twin_draws", files.twins)
+        body_draws = own("body_draws", files.body_draws)
     return Inputs(
         drug=drug,
         base=assemble(drug, pd.concat(body, ignore_index=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,12 @@ def line(x: Iterable[Any], y: Iterable[Any], name: str, colour: str, dash: str =
         "name": name,
         "line": {"color": colour, "dash": dash, "width": 2},
     }
+
+
+def steps(edges: Iterable[Any], values: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """Corners (x, y) of a histogram's outline: ``values`` between neighbouring ``edges`` (one more than values)."""
+    at, level = list(edges), list(values)
+    return [x for pair in pairwise(at) for x in pair], [y for y in level for _ in (0, 1)]
 
 
 def points(x: Iterable[Any], y: Iterable[Any], name: str, colour: str, symbol: str, **more: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pharmtwin.inference.criticism.limits import limits
 from pharmtwin.report.blocks import Block, Cell, Chart, Panel, Paragraph, Section, Table
 from pharmtwin.report.checks import named, samples_failed
 from pharmtwin.report.figures import STYLE, axis, limits_of, observed_against_predicted, points
+from pharmtwin.report.fit_chains import chain_blocks
 from pharmtwin.report.inputs import ReportInputs
 from pharmtwin.report.profiles import BANDS, prediction_table, twin_panel
 from pharmtwin.report.rows import records
@@ -183,6 +184,7 @@ def fit_section(inputs: ReportInputs) -> Section:
         blocks.append(_diagnostics(inputs.fit_diagnostics))
     elif len(inputs.fit_summary):
         blocks.append(Paragraph("No sampler diagnostics were handed to the report: do not trust the fit.", "missing"))
+    blocks += chain_blocks(inputs)
     if len(inputs.predictions):
         blocks.append(check_chart(inputs.predictions, samples_failed(inputs)))
     else:

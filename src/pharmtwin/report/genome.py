@@ -12,14 +12,13 @@ from pharmtwin.report.genome_calls import (
     CANDIDATES,
     LEFT_OUT,
     NO_CALL,
-    PHASED_BY,
     SHOWN,
     STRUCTURES,
     SURE,
     GeneCall,
     genes_without_scheme,
-    phase_steps,
 )
+from pharmtwin.report.genome_phase import phase_blocks
 from pharmtwin.report.genome_strip import not_callable, twin_strip
 from pharmtwin.report.genome_warnings import grouped, warnings
 from pharmtwin.report.inputs import ReportInputs
@@ -132,36 +131,6 @@ def _diplotypes(inputs: ReportInputs, calls: list[GeneCall]) -> list[Block]:
     return [*out, *_lines(folded)]
 
 
-def _phase(calls: list[GeneCall]) -> list[Block]:
-    rows: list[list[Cell | str]] = []
-    trivial = []
-    for c in calls:
-        if c.site is None or c.state == LEFT_OUT:
-            continue
-        steps = phase_steps(c.gene, c.site.phase)
-        if str(c.site.phasing) in ("trivial", "haploid") or not steps:
-            trivial.append(f"{c.gene} ({steps[0]})" if steps else c.gene)
-            continue
-        chance = float(c.site.phase_probability)
-        cell = Cell(percent(chance), badge="warn" if chance < AMBIGUOUS else "")
-        rows.append([c.gene, PHASED_BY.get(str(c.site.phasing), str(c.site.phasing)), cell, ", ".join(steps)])
-    out: list[Block] = []
-    if rows:
-        out.append(
-            Table.create(
-                "Phase",
-                ["Gene", "Settled by", "Probability", "Heterozygous positions, first|second chromosome"],
-                rows,
-                text=(0, 1, 3),
-                note="The most probable phase with all ancestry panels pooled; which chromosome comes first means "
-                "nothing. ? is an alternate that no definition knows. Genotypes are never changed by phasing.",
-            )
-        )
-    if trivial:
-        out.append(Paragraph(f"No phase to settle (at most one heterozygous position): {', '.join(trivial)}.", "small"))
-    return out
-
-
 def genome_section(inputs: ReportInputs, twin: str, calls: list[GeneCall]) -> Section:
     """All that is known of a twin's genes, on one printed page."""
     title = "Genome"
@@ -175,7 +144,7 @@ def genome_section(inputs: ReportInputs, twin: str, calls: list[GeneCall]) -> Se
         *outside_only(inputs, twin),
         *twin_strip(inputs, twin),
         *not_callable(calls),
-        *_phase(calls),
+        *phase_blocks(calls),
         definitions(inputs),
     ]
     return Section("genome", title, tuple(blocks))

@@ -22,6 +22,7 @@ from pharmtwin.report.genome_calls import (
     text_of,
     top_rows,
 )
+from pharmtwin.report.genome_frequencies import frequency_blocks
 from pharmtwin.report.genome_strip import cohort_strip
 from pharmtwin.report.genome_warnings import NO_ANCESTRY
 from pharmtwin.report.inputs import ReportInputs
@@ -209,6 +210,7 @@ def genotype_section(inputs: ReportInputs) -> Section:
         _phase(top),
         *_structure(inputs, top),
         _diplotypes(genotype, top),
+        *frequency_blocks(inputs),
         *activity_table(inputs),
         cohort_advice(inputs),
         *outside_only(inputs),

@@ -23,6 +23,7 @@ from pharmtwin.report.published import published_section
 from pharmtwin.report.residuals import residual_section
 from pharmtwin.report.sensitivity import sensitivity_section
 from pharmtwin.report.verification import exact_section, ladder_section, sums_section, verdict_section
+from pharmtwin.report.vpc import vpc_section
 
 Part = Callable[[ReportInputs], Section]
 #: page -> name, what it tells, its chapters
@@ -33,8 +34,8 @@ STAGES: dict[str, tuple[str, str, tuple[Part, ...]]] = {
     "simulation": ("Simulation", "exposure of every twin beside the typical patient's; organs, blood flow, mass "
                    "balance; solver checks", (beside_section, exposure_section, inside_section, checks_section)),
     "fit": ("Fit", "parameters, sampler diagnostics, every fitted twin", (fit_section,)),
-    "accuracy": ("Accuracy", "figures with intervals, data set by data set; residuals",
-                 (accuracy_section, residual_section)),
+    "accuracy": ("Accuracy", "figures with intervals, data set by data set; residuals; visual predictive checks",
+                 (accuracy_section, residual_section, vpc_section)),
     "evaluation": ("Evaluation", "prediction and fit apart, groups of people, validation in four tiers", ()),
     "published": ("Published data", "published profiles of real people beside the model", (published_section,)),
     "sensitivity": ("Sensitivity", "which uncertain inputs matter, and what to measure next", (sensitivity_section,)),

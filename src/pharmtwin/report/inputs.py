@@ -49,6 +49,8 @@ class ReportInputs:
     structure_prior : gene -> ancestry panel -> share of people with a deletion, duplication or hybrid of the gene;
         genes of which no source counts them are absent.
     activity : rows of ``genome.function.activity_by_ancestry``: activity score and factor by gene and ancestry.
+    allele_frequencies, allele_genes : of ``genome.cohort_frequencies``: the cohort's alleles beside the reference, and
+        what was compared.
     """
 
     study: str
@@ -80,6 +82,13 @@ class ReportInputs:
     fit_diagnostics: pd.DataFrame = field(default_factory=lambda: _empty("fit_diagnostics"))
     fit_twins: pd.DataFrame = field(default_factory=lambda: _empty("fit_twins"))
     fit_genotype: pd.DataFrame = field(default_factory=lambda: _empty("fit_genotype"))
+    fit_ranks: pd.DataFrame = field(default_factory=lambda: _empty("fit_ranks"))
+    fit_traces: pd.DataFrame = field(default_factory=lambda: _empty("fit_traces"))
+    fit_energy: pd.DataFrame = field(default_factory=lambda: _empty("fit_energy"))
+    fit_chains: pd.DataFrame = field(default_factory=lambda: _empty("fit_chains"))
+    vpc_groups: pd.DataFrame = field(default_factory=lambda: _empty("vpc_groups"))
+    vpc: pd.DataFrame = field(default_factory=lambda: _empty("vpc"))
+    vpc_blq: pd.DataFrame = field(default_factory=lambda: _empty("vpc_blq"))
     morris: pd.DataFrame = field(default_factory=lambda: _empty("morris"))
     sobol: pd.DataFrame = field(default_factory=lambda: _empty("sobol"))
     sobol_convergence: pd.DataFrame = field(default_factory=lambda: _empty("sobol_convergence"))
@@ -112,6 +121,8 @@ class ReportInputs:
     structure_prior: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     activity: pd.DataFrame = field(default_factory=pd.DataFrame)
     activity_curve: pd.DataFrame = field(default_factory=pd.DataFrame)
+    allele_frequencies: pd.DataFrame = field(default_factory=pd.DataFrame)
+    allele_genes: pd.DataFrame = field(default_factory=pd.DataFrame)
     events: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod

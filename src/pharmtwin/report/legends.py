@@ -32,6 +32,8 @@ def _swatch(trace: dict[str, Any]) -> str:
         hatch = HATCHES.get(marker.get("pattern", {}).get("shape", ""), "")
         lines = f'<path d="{hatch}" stroke="#fff" stroke-width="1.3"/>' if hatch else ""
         return f'<rect x="1" y="1" width="24" height="12" fill="{marker["color"]}"/>{lines}'
+    if trace.get("fill"):
+        return f'<rect x="1" y="1" width="24" height="12" fill="{trace["fillcolor"]}"/>'
     if trace["mode"] == "lines":
         colour, dash = trace["line"]["color"], DASHES[trace["line"].get("dash", "solid")]
         return f'<path d="M0 7h26" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" fill="none"/>'

@@ -43,6 +43,9 @@ SENSITIVITY = ("morris", "sobol", "sobol_convergence", "sobol_course", "sobol_se
 #: tables of the verification stage
 VERIFICATION = ("verification", "organ_courses", "mass_balance", "tolerance_ladder", "exact_courses", "closed_forms",
                 "body_sums")  # fmt: skip
+#: tables of the criticism of the fit, with the ends of their files
+CRITICISM = {"vpc_groups": "tsv", "vpc": "tsv", "vpc_blq": "tsv", "fit_ranks": "tsv", "fit_traces": "parquet",
+             "fit_energy": "tsv", "fit_chains": "tsv"}  # fmt: skip
 #: further tables of the evaluation stage
 EVALUATION = ("evaluation_metrics", "evaluation_groups", "validation")
 
@@ -59,16 +62,20 @@ def gather(
     activity: pd.DataFrame | None = None,
     activity_curve: pd.DataFrame | None = None,
     body_without: pd.DataFrame | None = None,
+    allele_frequencies: pd.DataFrame | None = None,
+    allele_genes: pd.DataFrame | None = None,
     folder: Path | None = None,
 ) -> ReportInputs:
     """All inputs of the report from a job's files; stages that are switched off are absent.
 
-    definitions, structure_prior, activity, body_without : as in :class:`ReportInputs`; the report does not know the
-    code of the genome and body stages, so the script that knows them hands these over.
+    definitions, structure_prior, activity, body_without, allele_frequencies, allele_genes : as in
+        :class:`ReportInputs`; the report does not know the code of the genome and body stages, so the script that knows
+        them hands these over.
     folder : of the results; None: ``results/<study>`` of the working directory.
     """
     fit, sensitivity = _by_stem(list(files.fit)), _by_stem(list(files.sensitivity))
     evaluation, verification = _by_stem(list(files.evaluation)), _by_stem(list(files.verification))
+    criticism = _by_stem(list(files.criticism))
     exposure = read_tables("exposure", [Path(p) for p in files.exposure])
     profiles = read_tables("profiles", [Path(p) for p in files.profiles])
     everybody = exposure.model == "population", profiles.model == "population"
@@ -114,6 +121,7 @@ def gather(
         fit_diagnostics=_some("fit_diagnostics", fit.get("diagnostics", [])),
         fit_twins=fit_twins,
         fit_genotype=_some("fit_genotype", fit.get("genotype", [])),
+        **{name: _some(name, criticism.get(name, [])) for name in CRITICISM},
         **{name: _some(name, sensitivity.get(name, [])) for name in SENSITIVITY},
         published=_some("published", list(files.published)),
         solver_check=read_tables("solver_check", [Path(p) for p in files.checks]),
@@ -131,5 +139,7 @@ def gather(
         structure_prior=structure_prior,
         activity=activity,
         activity_curve=activity_curve,
+        allele_frequencies=allele_frequencies,
+        allele_genes=allele_genes,
         events=events.drop(columns=["row"], errors="ignore"),
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pharmtwin.body.checks import completed
 from pharmtwin.body.physiology import body_of
+from pharmtwin.genome.cohort_frequencies import cohort_frequencies
 from pharmtwin.genome.definitions import ANCESTRIES, GENES
 from pharmtwin.genome.function.activity_by_ancestry import activity_by_ancestry
 from pharmtwin.genome.function.factors import activity_factors
@@ -19,6 +20,7 @@ from pharmtwin.genome.release import definition_version
 from pharmtwin.intake.study import Study
 from pharmtwin.report import ReportInputs
 from pharmtwin.report.stage import gather
+from pharmtwin.tables import read_tables
 
 
 def report_inputs(files: Any, config: Mapping[str, Any], given: Study, folder: Path | None = None) -> ReportInputs:
@@ -27,6 +29,10 @@ def report_inputs(files: Any, config: Mapping[str, Any], given: Study, folder: P
     folder : of the results; None: ``results/<study>`` of the working directory.
     """
     prior = {g: dict(zip(ANCESTRIES, p, strict=True)) for g in GENES if (p := prior_structural(g))}
+    genotype = read_tables("genotype", [Path(p) for p in files.genotype])
+    sites = read_tables("twin_sites", [Path(p) for p in files.sites])
+    ancestry = dict(zip(given.twins["twin_id"].astype(str), given.twins["ancestry"].fillna("").astype(str)))
+    frequencies, genes = cohort_frequencies(genotype, sites, ancestry)
     ill = given.twins[given.twins["conditions"].fillna("") != ""]
     return gather(
         files,
@@ -38,6 +44,8 @@ def report_inputs(files: Any, config: Mapping[str, Any], given: Study, folder: P
         structure_prior=prior,
         activity_curve=_curve(config["genome"]["activity_map"]),
         activity=activity_by_ancestry(config["genome"]["genes"], config["genome"]["activity_map"]),
+        allele_frequencies=frequencies,
+        allele_genes=genes,
         body_without=body_of(completed(ill).assign(conditions="")).table() if len(ill) else None,
         folder=folder,
     )

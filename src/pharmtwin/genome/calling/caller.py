@@ -20,7 +20,7 @@ import pandas as pd
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.calling.declarations import believed
 from pharmtwin.genome.calling.haplotypes import Float, Panel, gene_panel
-from pharmtwin.genome.calling.phasing import PEDIGREE_BLOCK, Blocks, phases
+from pharmtwin.genome.calling.phasing import PEDIGREE_BLOCK, Blocks, free_blocks, phases
 from pharmtwin.genome.calling.site_table import GenotypeCall, sites_table
 from pharmtwin.genome.definitions import ANCESTRIES, STRUCTURAL_GENES, UNKNOWN, Codes, diplotype
 from pharmtwin.genome.outside.structure import Structures, condition_on_copies, gene_structures
@@ -187,8 +187,9 @@ def call_genotype(
     method = _phasing(alleles, block, n_blocks)
     shown = max(plain, key=lambda pair: float(plain[pair][chosen]))
     return GenotypeCall(
-        posterior, _pair(*shown), first[best], second[best], float(share[best, chosen]), method, unexplained
-    )
+        posterior, _pair(*shown), first[best], second[best], float(share[best, chosen]), method, unexplained,
+        free_blocks(alleles, block),
+    )  # fmt: skip
 
 
 def call_haploid(panel: Panel, alleles: Codes) -> GenotypeCall:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,12 +12,10 @@ import pandas as pd
 
 from pharmtwin.facts import fact_table
 from pharmtwin.genome.calling.haplotypes import Float
-from pharmtwin.genome.definitions import OTHER, UNKNOWN, Codes, GeneDefinition
+from pharmtwin.genome.definitions import CALLED, OTHER, UNKNOWN, Codes, GeneDefinition
 from pharmtwin.genome.outside.structure import COPY_NUMBER, state_without_evidence
 from pharmtwin.genome.reading.vcf import BLOCK, CALLABLE, DECLARED, SiteCalls
 from pharmtwin.genome.release import definition_version
-
-CALLED = 0.9  # probability from which a diplotype counts as called
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class GenotypeCall:
     phase_probability : of that phase among all (pooled ancestries).
     phasing : how phase was settled: trivial (at most one heterozygous position), haploid, gt, ps, pedigree, panel.
     unexplained : variants that the names of the most probable haplotypes do not explain.
+    blocks : heterozygous positions (indices) by what the input holds together; one without a phase stands alone.
     """
 
     posterior: dict[str, Float]
@@ -39,6 +38,7 @@ class GenotypeCall:
     phase_probability: float
     phasing: str
     unexplained: int
+    blocks: Sequence[Sequence[int]] = ()
 
     @property
     def top(self) -> float:
@@ -65,6 +65,7 @@ def sites_table(
     by_evidence = (complete & np.isin(evidence, (BLOCK, CALLABLE))).sum(axis=1)
     declared = (complete & (evidence == DECLARED)).sum(axis=1)
     phase = [phase_text(definition, call) for call in calls]
+    blocks = ["|".join(",".join(str(definition.positions[i]) for i in b) for b in call.blocks) for call in calls]
     by_itself = state_without_evidence(definition.gene)
     status, reason = _status(site_calls, complete, foreign, np.array([c.top for c in calls])[pattern])
     return pd.DataFrame(
@@ -83,6 +84,7 @@ def sites_table(
             "not_callable": [uncallable[k] for k in mask_of],
             "phasing": [calls[k].phasing for k in pattern],
             "phase": [phase[k] for k in pattern],
+            "phase_blocks": [blocks[k] for k in pattern],
             "phase_probability": [calls[k].phase_probability for k in pattern],
             "structure": [COPY_NUMBER if s in counted else by_itself for s in site_calls.samples],
             "unexplained": [calls[k].unexplained for k in pattern],

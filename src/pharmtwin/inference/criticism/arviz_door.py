@@ -49,6 +49,18 @@ def _mcse_sd(draws: Floats) -> Floats:
     return np.asarray(np.sqrt(square.var(axis=(0, 1)) / effective / square.mean(axis=(0, 1))) / 2)
 
 
+def bulk_ess(draws: Floats) -> float:
+    """Effective draws in the middle of one quantity's draws (chains, draws), one chain being enough; nan if it never
+    moves or is not finite."""
+    import arviz as az
+
+    if not np.isfinite(draws).all() or draws.max() == draws.min():
+        return float("nan")
+    return float(
+        az.ess(az.convert_to_dataset({"x": _three_dimensions(draws[..., None])}), method="bulk")["x"].values[0]
+    )
+
+
 def energy_bfmi(energy: Floats) -> Floats:
     """Energy Bayesian fraction of missing information of each chain (chains,) from energies (chains, draws)."""
     import arviz as az

@@ -7,6 +7,17 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: bins of a visual predictive check, and observations that one should have
+BINS, PER_BIN = 8, 10
+
+
+def bins_for_percentiles(x: ArrayLike) -> Ints:
+    """Bin of each observation (n,): bins of about equal counts, ``BINS`` or as many as have ``PER_BIN`` of them.
+
+    Raises ValueError as :func:`bins_by_count`.
+    """
+    values = _vector(x)
+    return bins_by_count(values, max(1, min(BINS, len(values) // PER_BIN)))
 
 
 def bins_by_count(x: ArrayLike, n_bins: int) -> Ints:

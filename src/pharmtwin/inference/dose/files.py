@@ -167,7 +167,9 @@ def read_components(path: str, model: PopulationModel | None) -> tuple[tuple[Com
             continue
         weight: Any = entry.get("weight")
         values: Any = entry.get("values") or {}
-        foreign = sorted(set(values) - settable) if settable is not None and isinstance(values, Mapping) else []
+        foreign: list[str] = []
+        if settable is not None and isinstance(values, Mapping):
+            foreign = sorted(str(v) for v in values if v not in settable)
         if not _number(weight) or not 0 <= weight <= 1:
             page.wrong(where, "has no weight between 0 and 1", "write its probability", weight)
         elif not isinstance(values, Mapping) or not all(map(_number, values.values())):

@@ -227,9 +227,8 @@ class _Reader:
         named = [k for k in value if k in FAMILIES]
         bounds = {k: self.number(f"{where}.prior.{k}", value[k]) for k in ("lower", "upper") if k in value}
         if len(named) != 1 or len(value) != 1 + len(bounds):
-            self.wrong(
-                f"{where}.prior needs one family of {', '.join(FAMILIES)} (and lower, upper), not {sorted(value)}"
-            )
+            given = sorted(map(str, value))
+            self.wrong(f"{where}.prior needs one family of {', '.join(FAMILIES)} (and lower, upper), not {given}")
             return None
         arguments = value[named[0]]
         arguments = arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pharmtwin.core.seeds import generator
-from pharmtwin.inference.criticism.bins import bins_by_count
+from pharmtwin.inference.criticism.bins import bins_for_percentiles
 from pharmtwin.inference.criticism.loo import Loo, loo
 from pharmtwin.inference.criticism.npde import npde, npde_tests
 from pharmtwin.inference.criticism.vpc import out_of_band, prediction_corrected, vpc_data, vpc_table
@@ -27,8 +27,6 @@ DRAWS, SUBJECT_DRAWS, POINTS, STUDIES = 1000, 400, 64, 1000
 SEARCH = 100
 #: effective points of the effects below which a subject's integral is not trusted
 LEAST = 10.0
-#: bins of a visual predictive check, and observations that one should have
-BINS, PER_BIN = 8, 10
 
 
 @dataclass
@@ -138,8 +136,7 @@ def _predictive(
     limit = np.where(below, p.limit, stated)
     bins = np.zeros(len(where), dtype=np.int64)
     for _, own in where.groupby("output", sort=False):
-        n = max(1, min(BINS, len(own) // PER_BIN))
-        bins[own.index] = bins_by_count(own["time"].to_numpy(float), n)
+        bins[own.index] = bins_for_percentiles(own["time"].to_numpy(float))
     typical = np.zeros((1, *replay.eta.shape[1:]))
     pred = predictions(p, replay.fixed.mean(axis=0)[None], typical)[0]
     corrected = bool(np.isfinite(pred).all() and (pred > 0).all())
