@@ -1,0 +1,130 @@
+"""The emulator of a regimen: fitted once, on solves of drawn adults, whoever the study's twins are.
+
+Adults of the survey model (``pharmtwin.body.people.cohort``), inputs drawn as for twins; genotypes from all relative
+activities that an ancestry holds, each as often as the other, so that the rare are known as well as the frequent. The
+draws held out are of other people and of other values of the drug file; table ``exposure_emulators`` has their error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pharmtwin.body.people.cohort import cohort
+from pharmtwin.body.physiology import body_of
+from pharmtwin.core.metrics import METRICS
+from pharmtwin.core.seeds import generator
+from pharmtwin.exposures.activity import every_activity, genotyped
+from pharmtwin.exposures.draws import STAGE
+from pharmtwin.exposures.emulated import LARGEST_MISFIT
+from pharmtwin.exposures.emulator import Emulator, fit, to_frame
+from pharmtwin.exposures.features import features_of
+from pharmtwin.exposures.inputs import inputs_of
+from pharmtwin.exposures.parameters import draws_of
+from pharmtwin.exposures.people import People
+from pharmtwin.exposures.regimens import Regimen, regimens_of, system_of
+from pharmtwin.exposures.stage import metrics_of, outputs_of, run
+from pharmtwin.tables import conform, schema
+
+Floats = NDArray[np.float64]
+#: draws of the drug file's values, people at each, and the share of the draws that is held out
+DRAWS, PEOPLE, HELD_OUT = 500, 8, 0.15
+
+
+@dataclass(frozen=True)
+class Design:
+    """Solves to learn from: x (n, inputs), metrics (n, outputs), NaN where a solve failed; held : rows held out."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    x: Floats
+    metrics: Floats
+    held: NDArray[np.bool_]
+
+
+def emulators_of(config: Mapping[str, Any], log: logging.Logger) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables ``exposure_emulators`` and ``emulator_weights`` of every regimen of the configuration."""
+    told, weights = [], [pd.DataFrame(columns=schema("emulator_weights").names)]
+    for regimen in regimens_of(config):
+        rng = generator(_master(config), STAGE, f"{regimen.name}:start")
+        emulator, rows = emulator_of(design_of(regimen, config), rng)
+        told.append(rows.assign(regimen=regimen.name))
+        if emulator.outputs:
+            weights.append(to_frame(emulator).assign(regimen=regimen.name))
+        log.info("%s: %d of %d metrics emulated", regimen.name, len(emulator.outputs), len(rows))
+    return (
+        conform("exposure_emulators", pd.concat(told, ignore_index=True)),
+        conform("emulator_weights", pd.concat(weights, ignore_index=True)),
+    )
+
+
+def _master(config: Mapping[str, Any]) -> int:
+    """Master seed of the design: its numbers are none of the twins'."""
+    return int(generator(int(config["master_seed"]), STAGE, "design").integers(2**62))
+
+
+def design_people(master: int) -> People:
+    """``PEOPLE`` rows with the body of another adult in every draw."""
+    drawn = body_of(cohort(PEOPLE * DRAWS, master).people)
+    bodies = {q: np.asarray(v, dtype=float).reshape(PEOPLE, DRAWS) for q, (v, _) in drawn.columns.items()}
+    names = tuple(f"design{k}" for k in range(PEOPLE))
+    sd = drawn.priors()["scale"].to_numpy(dtype=float)
+    return People(names, {q: v[:, 0] for q, v in bodies.items()}, sd[:PEOPLE], {}, np.arange(PEOPLE), bodies)
+
+
+def design_of(regimen: Regimen, config: Mapping[str, Any]) -> Design:
+    """Draw and solve the design of a regimen."""
+    master = _master(config)
+    drug, system = system_of(regimen)
+    people = design_people(master)
+    genes = genotyped(sorted({molecule for molecule, _ in system.enzymes}))
+    scale = str(config["genome"]["activity_map"])
+    activity = {m: dict.fromkeys(people.twin_ids, every_activity(gene, scale)) for m, gene in genes.items()}
+    inputs = inputs_of(drug, people, activity, DRAWS, master)
+    metrics = np.empty((PEOPLE, DRAWS, len(system.parts) * len(METRICS)))
+    for k, draw in enumerate(draws_of(drug, system, regimen, people, inputs)):
+        solved = run(system, regimen, draw, float(config["pbpk"]["rtol"]))[1]
+        metrics[:, k] = metrics_of(system, regimen, solved).reshape(PEOPLE, -1)
+    features = [features_of(inputs, people, row) for row in range(PEOPLE)]
+    return Design(
+        tuple(features[0]),
+        outputs_of(system),
+        np.concatenate([np.stack(list(f.values()), axis=1) for f in features]),
+        metrics.reshape(PEOPLE * DRAWS, -1),
+        np.tile(np.arange(DRAWS) >= (1.0 - HELD_OUT) * DRAWS, PEOPLE),
+    )
+
+
+def emulator_of(design: Design, rng: np.random.Generator) -> tuple[Emulator, pd.DataFrame]:
+    """The emulator of the metrics that it can follow, and the rows of ``exposure_emulators`` without their regimen."""
+    whole = ~np.isnan(design.metrics).any(axis=1)
+    learn, held = whole & ~design.held, whole & design.held
+    positive = (design.metrics[whole] > 0).all(axis=0)
+    names = [o for o, p in zip(design.outputs, positive, strict=True) if p]
+    logs = np.log(design.metrics[:, positive])
+    emulator = fit(design.x[learn], logs[learn], design.inputs, names, rng)
+    error, spread = np.full(len(positive), np.nan), np.full(len(positive), np.nan)
+    error[positive] = np.sqrt(((logs[held] - emulator(design.x[held])) ** 2).mean(axis=0))
+    spread[positive] = logs[held].std(axis=0)
+    used = error <= LARGEST_MISFIT * spread
+    reason = np.where(positive, np.where(used, "", "held-out error too large"), "not positive in every solve")
+    rows = pd.DataFrame(
+        {
+            "compound": [o.split("/")[0] for o in design.outputs],
+            "metric": [o.split("/")[1] for o in design.outputs],
+            "n_design": int(learn.sum()),
+            "n_held_out": int(held.sum()),
+            "n_failed": int((~whole).sum()),
+            "spread": spread,
+            "error": error,
+            "used": used,
+            "reason": reason,
+        }
+    )
+    return emulator.only([n for n in names if used[design.outputs.index(n)]]), rows
