@@ -51,9 +51,10 @@ class Design:
 def emulators_of(config: Mapping[str, Any], log: logging.Logger) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables ``exposure_emulators`` and ``emulator_weights`` of every regimen of the configuration."""
     told, weights = [], [pd.DataFrame(columns=schema("emulator_weights").names)]
+    people = design_people(_master(config))
     for regimen in regimens_of(config):
         rng = generator(_master(config), STAGE, f"{regimen.name}:start")
-        emulator, rows = emulator_of(design_of(regimen, config), rng)
+        emulator, rows = emulator_of(design_of(regimen, people, config), rng)
         told.append(rows.assign(regimen=regimen.name))
         if emulator.outputs:
             weights.append(to_frame(emulator).assign(regimen=regimen.name))
@@ -78,11 +79,10 @@ def design_people(master: int) -> People:
     return People(names, {q: v[:, 0] for q, v in bodies.items()}, sd[:PEOPLE], {}, np.arange(PEOPLE), bodies)
 
 
-def design_of(regimen: Regimen, config: Mapping[str, Any]) -> Design:
-    """Draw and solve the design of a regimen."""
+def design_of(regimen: Regimen, people: People, config: Mapping[str, Any]) -> Design:
+    """Draw and solve the design of a regimen in :func:`design_people`."""
     master = _master(config)
     drug, system = system_of(regimen)
-    people = design_people(master)
     genes = genotyped(sorted({molecule for molecule, _ in system.enzymes}))
     scale = str(config["genome"]["activity_map"])
     activity = {m: dict.fromkeys(people.twin_ids, every_activity(gene, scale)) for m, gene in genes.items()}

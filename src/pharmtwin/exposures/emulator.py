@@ -109,7 +109,7 @@ def to_frame(emulator: Emulator) -> pd.DataFrame:
 
 
 def from_frame(frame: pd.DataFrame) -> Emulator:
-    """The emulator that :func:`to_frame` wrote; rows in that order."""
+    """The emulator that :func:`to_frame` wrote; rows in that order (further columns are not read)."""
     table = frame.pivot(index="source", columns="target", values="weight")
     table = table.loc[frame["source"].unique(), frame["target"].unique()]
     sources, targets = [str(s) for s in table.index], [str(t) for t in table.columns]

@@ -37,15 +37,22 @@ def features_of(inputs: Inputs, people: People, row: int) -> dict[str, Floats]:
     paths = dict.fromkeys([*inputs.shared, *inputs.values])
     zero = np.zeros(inputs.n)
     out = {p: inputs.shared.get(p, zero) + (inputs.values[p][row] if p in inputs.values else zero) for p in paths}
-    body = _in_turn(people, row, inputs.molecules, inputs.n)
+    body = _in_turn(people, row, map(CONTENT.format, inputs.molecules), inputs.n)
     out |= {m: _activity(relative[row], body, m) for m, relative in inputs.molecules.items()}
-    return out | {q: np.log(body[q]) + (inputs.organs[q][row] if q in inputs.organs else zero) for q in BODY}
+    sizes = _sizes(people, row, inputs.n)
+    return out | {q: v + (inputs.organs[q][row] if q in inputs.organs else zero) for q, v in sizes.items()}
 
 
-def _in_turn(people: People, row: int, molecules: Iterable[str], n: int) -> dict[str, Floats]:
-    """What features take of a twin's body, quantity -> (n,): its possible bodies in turn, as ``People.bodies``."""
+def _in_turn(people: People, row: int, names: Iterable[str], n: int) -> dict[str, Floats]:
+    """Quantities of a twin's body: (1,), or (n,) where it is uncertain, its bodies in turn as in ``People.bodies``."""
     body = people.bodies_of(row)
-    return {q: np.resize(body[q], n) for q in (*BODY, *map(CONTENT.format, molecules)) if q in body}
+    return {q: body[q] if len(body[q]) == 1 else body[q][np.arange(n) % len(body[q])] for q in names if q in body}
+
+
+def _sizes(people: People, row: int, n: int) -> dict[str, Floats]:
+    """Logarithms of :data:`BODY`; raises KeyError for a body without one."""
+    body = _in_turn(people, row, BODY, n)
+    return {q: np.log(body[q]) for q in BODY}
 
 
 def _activity(relative: Floats, body: Mapping[str, Floats], molecule: str) -> Floats:
@@ -71,14 +78,14 @@ class Points:
     def of(self, people: People, activity: Mapping[str, Mapping[str, Activity]], row: int) -> Floats:
         """Outputs of one twin at the points, (n, outputs)."""
         n, twin = len(self.sums), people.twin_ids[row]
-        body = _in_turn(people, row, self.molecules, n)
-        own = []
+        body = _in_turn(people, row, map(CONTENT.format, self.molecules), n)
+        own = [people.gfr_sd[row] * self.gfr]
         for m, within in self.molecules.items():
             relative = within * picked(activity[m][twin], self.genotype[m]) if m in activity else within
             own.append(_activity(relative, body, m))
-        own += [people.gfr_sd[row] * self.gfr, *(np.log(body[q]) for q in BODY)]
-        rows = self.emulator.rows([*self.molecules, GFR, *BODY])
-        return self.emulator.finish(self.sums + np.stack(own, axis=1) @ rows)
+        moving = np.stack(own, axis=1) @ self.emulator.rows([GFR, *self.molecules])
+        sizes = np.stack(np.broadcast_arrays(*_sizes(people, row, n).values()), axis=1) @ self.emulator.rows(BODY)
+        return self.emulator.finish(self.sums + moving + sizes)
 
 
 def points_of(emulator: Emulator, drug: Drug, genotyped: Mapping[str, object], n: int, master: int) -> Points:
