@@ -21,7 +21,7 @@ from pharmtwin.body.physiology import body_of
 from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
 from pharmtwin.exposures.activity import every_activity, genotyped
-from pharmtwin.exposures.draws import STAGE
+from pharmtwin.exposures.draws import STAGE, derived
 from pharmtwin.exposures.emulated import LARGEST_MISFIT
 from pharmtwin.exposures.emulator import Emulator, fit, to_frame
 from pharmtwin.exposures.features import features_of
@@ -51,10 +51,11 @@ class Design:
 def emulators_of(config: Mapping[str, Any], log: logging.Logger) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables ``exposure_emulators`` and ``emulator_weights`` of every regimen of the configuration."""
     told, weights = [], [pd.DataFrame(columns=schema("emulator_weights").names)]
-    people = design_people(_master(config))
+    master = derived(int(config["master_seed"]), "design")
+    people = design_people(master)
     for regimen in regimens_of(config):
-        rng = generator(_master(config), STAGE, f"{regimen.name}:start")
-        emulator, rows = emulator_of(design_of(regimen, people, config), rng)
+        rng = generator(master, STAGE, f"{regimen.name}:start")
+        emulator, rows = emulator_of(design_of(regimen, people, config, master), rng)
         told.append(rows.assign(regimen=regimen.name))
         if emulator.outputs:
             weights.append(to_frame(emulator).assign(regimen=regimen.name))
@@ -63,11 +64,6 @@ def emulators_of(config: Mapping[str, Any], log: logging.Logger) -> tuple[pd.Dat
         conform("exposure_emulators", pd.concat(told, ignore_index=True)),
         conform("emulator_weights", pd.concat(weights, ignore_index=True)),
     )
-
-
-def _master(config: Mapping[str, Any]) -> int:
-    """Master seed of the design: its numbers are none of the twins'."""
-    return int(generator(int(config["master_seed"]), STAGE, "design").integers(2**62))
 
 
 def design_people(master: int) -> People:
@@ -79,9 +75,8 @@ def design_people(master: int) -> People:
     return People(names, {q: v[:, 0] for q, v in bodies.items()}, sd[:PEOPLE], {}, np.arange(PEOPLE), bodies)
 
 
-def design_of(regimen: Regimen, people: People, config: Mapping[str, Any]) -> Design:
+def design_of(regimen: Regimen, people: People, config: Mapping[str, Any], master: int) -> Design:
     """Draw and solve the design of a regimen in :func:`design_people`."""
-    master = _master(config)
     drug, system = system_of(regimen)
     genes = genotyped(sorted({molecule for molecule, _ in system.enzymes}))
     scale = str(config["genome"]["activity_map"])

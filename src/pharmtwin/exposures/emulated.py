@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pharmtwin.core.seeds import generator
 from pharmtwin.drugs.schema import Drug
 from pharmtwin.exposures.activity import Activity
-from pharmtwin.exposures.draws import STAGE
+from pharmtwin.exposures.draws import derived
 from pharmtwin.exposures.emulator import Emulator
 from pharmtwin.exposures.features import features_of, points_of
 from pharmtwin.exposures.inputs import Inputs
@@ -58,7 +57,7 @@ def bands_of(
     inputs: Inputs,
     master: int,
 ) -> Bands:
-    """Limits of every twin and output from the solves ``solved`` (twins, draws, outputs) and, if given, the emulator."""
+    """Limits of every twin and output from the solves ``solved`` (twins, draws, outputs), and the emulator if there."""
     shape = (people.n, len(outputs))
     own = limits(np.moveaxis(solved, 1, 2))
     found = Bands(own, np.full(shape, DRAWS, dtype=object), np.full(shape, np.nan))
@@ -81,7 +80,8 @@ def corrected(own: Floats, there: Floats, points: Floats, noise: Floats) -> tupl
     own : logarithms of the solved metrics, (draws, outputs). there : the emulator at the same inputs. points : the
         emulator at the points, (n, outputs). noise : standard normal numbers, (n, outputs).
 
-    The misfit is the residual sd over the sd of ``own``; NaN where there are fewer than :data:`FEWEST` solves.
+    The misfit is the residual sd over the sd of ``own``; NaN where there are fewer than :data:`FEWEST` solves, and
+    where the emulator falls as the solves rise, which is no fit however close.
     """
     draws = len(own)
     if draws < FEWEST:
@@ -90,7 +90,8 @@ def corrected(own: Floats, there: Floats, points: Floats, noise: Floats) -> tupl
     slope = ((there - centre) * (own - level)).sum(axis=0) / ((there - centre) ** 2).sum(axis=0)
     residual = own - level - slope * (there - centre)
     scatter = np.sqrt((residual**2).sum(axis=0) / (draws - 2))
-    return level + slope * (points - centre) + scatter * noise, scatter / own.std(axis=0, ddof=1)
+    misfit = np.where(slope > 0, scatter / own.std(axis=0, ddof=1), np.nan)
+    return level + slope * (points - centre) + scatter * noise, misfit
 
 
 def emulated(
@@ -107,7 +108,7 @@ def emulated(
     ``solved`` : metrics of the solves in the order of the emulator's outputs, (twins, draws, outputs); NaN: failed.
     Twins are taken one by one, so that none depends on its company to the last bit.
     """
-    points = points_of(emulator, drug, activity, POINTS, master_of_points(master))
+    points = points_of(emulator, drug, activity, POINTS, derived(master, "points"))
     values = np.empty((people.n, len(emulator.outputs), POINTS))
     misfit = np.empty((people.n, len(emulator.outputs)))
     for row in range(people.n):
@@ -119,8 +120,3 @@ def emulated(
             found, misfit[row] = corrected(own, there, points.of(people, activity, row), points.noise)
         values[row] = np.exp(found).T
     return values, misfit
-
-
-def master_of_points(master: int) -> int:
-    """Master seed of the points: their numbers are none of the solves'."""
-    return int(generator(master, STAGE, "points").integers(2**62))

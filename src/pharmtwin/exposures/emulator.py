@@ -48,18 +48,14 @@ class Emulator:
         """The same function with some of the outputs."""
         kept = [self.outputs.index(o) for o in outputs]
         columns = [*range(len(self.outer)), *(len(self.outer) + k for k in kept)]
-        return Emulator(
-            self.inputs, tuple(outputs), self.weights[:, columns], self.bias[columns], self.outer[:, kept]
-        )
+        return Emulator(self.inputs, tuple(outputs), self.weights[:, columns], self.bias[columns], self.outer[:, kept])
 
     def rows(self, names: Sequence[str]) -> Floats:
         """Weights of some inputs, (len(names), units + outputs)."""
         return self.weights[[self.inputs.index(n) for n in names]]
 
 
-def fit(
-    x: Floats, y: Floats, inputs: Sequence[str], outputs: Sequence[str], rng: np.random.Generator
-) -> Emulator:
+def fit(x: Floats, y: Floats, inputs: Sequence[str], outputs: Sequence[str], rng: np.random.Generator) -> Emulator:
     """Fit outputs ``y`` (n, outputs) at inputs ``x`` (n, inputs); ``rng`` draws where the optimiser starts.
 
     An input that never varies in ``x`` gets weight 0: nothing is known of what it does.
@@ -118,5 +114,9 @@ def from_frame(frame: pd.DataFrame) -> Emulator:
     outputs = targets[len(units) :]
     values = table.to_numpy(dtype=float)
     return Emulator(
-        tuple(inputs), tuple(outputs), values[: len(inputs)], values[len(inputs)], values[len(inputs) + 1 :, len(units) :]
+        tuple(inputs),
+        tuple(outputs),
+        values[: len(inputs)],
+        values[len(inputs)],
+        values[len(inputs) + 1 :, len(units) :],
     )

@@ -2,7 +2,7 @@
 
 Values of the drug file: logarithm of the factor of all twins times the twin's own. Enzymes and transporters: logarithm
 of the activity by genotype times the content that the body has, above a floor, since a genotype may leave none. Body:
-logarithms of :data:`BODY`; what else the body is made of goes with them, or is left to the twin's own solves to correct.
+logarithms of :data:`BODY`; the rest of the body goes with them, or is left to the twin's own solves to correct.
 """
 
 from __future__ import annotations
