@@ -1,4 +1,4 @@
-"""Emulator of every regimen of ``exposures.regimens``, fitted to solves of drawn adults, and its held-out error."""
+"""Emulator of every regimen of ``exposures.regimens``, fitted to solves of drawn people, and its held-out error."""
 
 from pathlib import Path
 

@@ -141,8 +141,9 @@ def test_the_design_knows_every_activity() -> None:
 def emulators() -> tuple[pd.DataFrame, dict[str, Emulator]]:
     """Of the small study, from a small design."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(design, "DRAWS", 150)
-        patch.setattr(design, "PEOPLE", 5)
+        patch.setattr(design, "DRAWS", 300)
+        patch.setattr(design, "ADULTS", 6)
+        patch.setattr(design, "CHILDREN", 2)
         told, weights = design.emulators_of(CONFIG, logging.getLogger("test"))
     return told, {str(r): from_frame(mine) for r, mine in weights.groupby("regimen")}
 

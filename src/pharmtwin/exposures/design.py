@@ -1,6 +1,6 @@
-"""The emulator of a regimen: fitted once, on solves of drawn adults, whoever the study's twins are.
+"""The emulator of a regimen: fitted once, on solves of drawn people, whoever the study's twins are.
 
-Adults of the survey model (``pharmtwin.body.people.cohort``), inputs drawn as for twins; genotypes from all relative
+Adults and children of ``pharmtwin.body.people.cohort``, inputs drawn as for twins; genotypes from all relative
 activities that an ancestry holds, each as often as the other, so that the rare are known as well as the frequent. The
 draws held out are of other people and of other values of the drug file; table ``exposure_emulators`` has their error.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pharmtwin.body.people.cohort import cohort
+from pharmtwin.body.people.cohort import OLDEST_AGE, cohort
 from pharmtwin.body.physiology import body_of
 from pharmtwin.core.metrics import METRICS
 from pharmtwin.core.seeds import generator
@@ -33,8 +33,9 @@ from pharmtwin.exposures.stage import metrics_of, outputs_of, run
 from pharmtwin.tables import conform, schema
 
 Floats = NDArray[np.float64]
-#: draws of the drug file's values, people at each, and the share of the draws that is held out
-DRAWS, PEOPLE, HELD_OUT = 500, 8, 0.15
+#: draws of the drug file's values, adults and children at each, and the share of the draws that is held out
+DRAWS, ADULTS, CHILDREN, HELD_OUT = 500, 8, 4, 0.15
+GROWN = 18.0  # years
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,17 @@ def emulators_of(config: Mapping[str, Any], log: logging.Logger) -> tuple[pd.Dat
 
 
 def design_people(master: int) -> People:
-    """``PEOPLE`` rows with the body of another adult in every draw."""
-    drawn = body_of(cohort(PEOPLE * DRAWS, master).people)
-    bodies = {q: np.asarray(v, dtype=float).reshape(PEOPLE, DRAWS) for q, (v, _) in drawn.columns.items()}
-    names = tuple(f"design{k}" for k in range(PEOPLE))
+    """A row of adults or of children each, with the body of another one in every draw.
+
+    Adults have the survey's ages, children any age alike.
+    """
+    grown = cohort(ADULTS * DRAWS, master, age=(GROWN, OLDEST_AGE), prefix="ADULT").people
+    small = cohort(CHILDREN * DRAWS, master, age=(0.0, GROWN), ages="uniform", prefix="CHILD").people
+    drawn, rows = body_of(pd.concat([grown, small], ignore_index=True)), ADULTS + CHILDREN
+    bodies = {q: np.asarray(v, dtype=float).reshape(rows, DRAWS) for q, (v, _) in drawn.columns.items()}
+    names = tuple(f"design{k}" for k in range(rows))
     sd = drawn.priors()["scale"].to_numpy(dtype=float)
-    return People(names, {q: v[:, 0] for q, v in bodies.items()}, sd[:PEOPLE], {}, np.arange(PEOPLE), bodies)
+    return People(names, {q: v[:, 0] for q, v in bodies.items()}, sd[::DRAWS], {}, np.arange(rows), bodies)
 
 
 def design_of(regimen: Regimen, people: People, config: Mapping[str, Any], master: int) -> Design:
@@ -82,17 +88,17 @@ def design_of(regimen: Regimen, people: People, config: Mapping[str, Any], maste
     scale = str(config["genome"]["activity_map"])
     activity = {m: dict.fromkeys(people.twin_ids, every_activity(gene, scale)) for m, gene in genes.items()}
     inputs = inputs_of(drug, people, activity, DRAWS, master)
-    metrics = np.empty((PEOPLE, DRAWS, len(system.parts) * len(METRICS)))
+    metrics = np.empty((people.n, DRAWS, len(system.parts) * len(METRICS)))
     for k, draw in enumerate(draws_of(drug, system, regimen, people, inputs)):
         solved = run(system, regimen, draw, float(config["pbpk"]["rtol"]))[1]
-        metrics[:, k] = metrics_of(system, regimen, solved).reshape(PEOPLE, -1)
-    features = [features_of(inputs, people, row) for row in range(PEOPLE)]
+        metrics[:, k] = metrics_of(system, regimen, solved).reshape(people.n, -1)
+    features = [features_of(inputs, people, row) for row in range(people.n)]
     return Design(
         tuple(features[0]),
         outputs_of(system),
         np.concatenate([np.stack(list(f.values()), axis=1) for f in features]),
-        metrics.reshape(PEOPLE * DRAWS, -1),
-        np.tile(np.arange(DRAWS) >= (1.0 - HELD_OUT) * DRAWS, PEOPLE),
+        metrics.reshape(people.n * DRAWS, -1),
+        np.tile(np.arange(DRAWS) >= (1.0 - HELD_OUT) * DRAWS, people.n),
     )
 
 
