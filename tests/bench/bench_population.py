@@ -6,7 +6,8 @@
 Simulation stage alone (no files): synthetic people without genomes, the three drugs of the population study, batches of
 500 twins as in the workflow. CPU seconds of this process, compiled code loaded before. The exponent is the slope of
 the logarithm of the cost against that of the size; what does not grow with it (reading drug files) is part of the cost.
-``--method emulator``: limits from the emulators, whose fit, once a study, is told apart. ``--runs FILE`` adds measured runs of the whole workflow: lines of size and CPU seconds.
+``--method emulator``: limits from the emulators, whose fit, once a study, is told apart.
+``--runs FILE`` adds measured runs of the whole workflow: lines of size and CPU seconds.
 """
 
 from __future__ import annotations

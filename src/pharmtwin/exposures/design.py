@@ -106,7 +106,7 @@ def emulator_of(design: Design, rng: np.random.Generator) -> tuple[Emulator, pd.
     """The emulator of the metrics that it can follow, and the rows of ``exposure_emulators`` without their regimen."""
     whole = ~np.isnan(design.metrics).any(axis=1)
     learn, held = whole & ~design.held, whole & design.held
-    positive = (design.metrics[whole] > 0).all(axis=0)
+    positive = np.asarray((design.metrics[whole] > 0).all(axis=0))
     names = [o for o, p in zip(design.outputs, positive, strict=True) if p]
     logs = np.log(design.metrics[:, positive])
     emulator = fit(design.x[learn], logs[learn], design.inputs, names, rng)
