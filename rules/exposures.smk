@@ -6,6 +6,40 @@ EXPOSURE_CHECKS = (
     else []
 )
 
+EMULATED = config["exposures"]["method"] == "emulator"
+
+if REGIMENS and EMULATED:
+
+    rule exposure_emulators:
+        input:
+            drugs=sorted({library_file(r["drug"]) for r in REGIMENS}),
+        output:
+            errors=f"{OUT}/exposures/emulators.tsv",
+            weights=f"{OUT}/exposures/emulator_weights.parquet",
+        log:
+            f"{LOG}/exposure_emulators.log",
+        benchmark:
+            f"{LOG}/exposure_emulators.benchmark.tsv"
+        conda:
+            "../envs/pbpk.yaml"
+        threads: 1
+        resources:
+            mem_mb=grows(2000),
+            runtime=60,
+        params:
+            settings=settings_digest(
+                config,
+                "exposures.regimens",
+                "master_seed",
+                "genome.activity_map",
+                "pbpk.rtol",
+            ),
+            code=script_digest("exposure_emulators"),
+            facts=facts_digest("genes", "physiology", "qualification/plan.yaml"),
+        script:
+            "../scripts/exposure_emulators.py"
+
+
 if REGIMENS:
 
     rule exposures_of_bucket:
@@ -15,6 +49,7 @@ if REGIMENS:
             body=f"{OUT}/twins/{{bucket}}/body.parquet",
             body_draws=f"{OUT}/twins/{{bucket}}/body_draws.parquet",
             priors=f"{OUT}/twins/{{bucket}}/priors.parquet",
+            weights=[f"{OUT}/exposures/emulator_weights.parquet"] if EMULATED else [],
         output:
             exposures=f"{OUT}/exposures/twins/{{bucket}}.parquet",
             checks=f"{OUT}/exposures/solver_check/{{bucket}}.tsv",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pharmtwin.exposures.emulator import from_frame
 from pharmtwin.exposures.people import people_of
 from pharmtwin.exposures.stage import exposures_of
 from pharmtwin.tables import read_table, write_table
@@ -16,6 +17,9 @@ people = people_of(
     read_table("priors", Path(given.priors)),
     bucket_ancestry(config, bucket),
 )
-table, checks = exposures_of(people, read_table("genotype", Path(given.genotype)), config, f"exposures/{bucket}", log)
+weights = [read_table("emulator_weights", Path(f)) for f in given.weights]  # none with exposures.method: draws
+emulators = {str(regimen): from_frame(mine) for table in weights for regimen, mine in table.groupby("regimen")}
+genotype = read_table("genotype", Path(given.genotype))
+table, checks = exposures_of(people, genotype, config, f"exposures/{bucket}", log, emulators)
 write_table("exposures", table, Path(out.exposures))
 write_table("solver_check", checks, Path(out.checks))

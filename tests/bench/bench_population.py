@@ -1,10 +1,12 @@
 """Cost of the exposures against the number of twins: exponent and picture.
 
-    python tests/bench/bench_population.py [--sizes 100 1000 10000] [--draws 2] [--svg docs/population_cost.svg]
+    python tests/bench/bench_population.py [--sizes 100 1000 10000] [--draws 2] [--method emulator]
+        [--svg docs/population_cost.svg]
 
 Simulation stage alone (no files): synthetic people without genomes, the three drugs of the population study, batches of
 500 twins as in the workflow. CPU seconds of this process, compiled code loaded before. The exponent is the slope of
 the logarithm of the cost against that of the size; what does not grow with it (reading drug files) is part of the cost.
+``--method emulator``: limits from the emulators, whose fit, once a study, is told apart.
 ``--runs FILE`` adds measured runs of the whole workflow: lines of size and CPU seconds.
 """
 
@@ -14,6 +16,7 @@ import argparse
 import logging
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,8 @@ import pandas as pd
 
 from pharmtwin.body.people.cohort import cohort
 from pharmtwin.body.physiology import body_of
+from pharmtwin.exposures.design import emulators_of
+from pharmtwin.exposures.emulator import Emulator, from_frame
 from pharmtwin.exposures.people import people_of
 from pharmtwin.exposures.stage import exposures_of
 from pharmtwin.files import replace_atomically
@@ -41,7 +46,7 @@ def settings(draws: int) -> dict[str, object]:
     }
 
 
-def simulate(n: int, draws: int) -> float:
+def simulate(n: int, draws: int, emulators: Mapping[str, Emulator] | None = None) -> float:
     """CPU seconds of the exposures of n twins."""
     log = logging.getLogger("bench")
     nobody = pd.DataFrame({"twin_id": [], "gene": [], "diplotype": [], "probability": []})
@@ -54,9 +59,17 @@ def simulate(n: int, draws: int) -> float:
         who = dict(zip(twins["twin_id"].astype(str), twins["ancestry"].astype(str), strict=True))
         people = people_of(body.table(), fixed, body.priors(), who)
         start = time.process_time()
-        exposures_of(people, nobody, settings(draws), f"bench/{first}", log)
+        exposures_of(people, nobody, settings(draws), f"bench/{first}", log, emulators)
         spent += time.process_time() - start
     return spent
+
+
+def fitted() -> dict[str, Emulator]:
+    """Emulators of the three regimens; says what they cost."""
+    start = time.process_time()
+    _, weights = emulators_of(settings(2), logging.getLogger("bench"))
+    print(f"emulators: {time.process_time() - start:.1f} CPU s")
+    return {str(regimen): from_frame(mine) for regimen, mine in weights.groupby("regimen")}
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
@@ -90,11 +103,13 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--svg", type=Path)
     parser.add_argument("--runs", type=Path, help="lines of size and CPU seconds of runs of the whole workflow")
+    parser.add_argument("--method", choices=("draws", "emulator"), default="draws")
     args = parser.parse_args()
     simulate(20, args.draws)
+    emulators = fitted() if args.method == "emulator" else None
     seconds = []
     for n in args.sizes:
-        seconds.append(simulate(n, args.draws))
+        seconds.append(simulate(n, args.draws, emulators))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         per = 1e3 * seconds[-1] / (n * args.draws * len(DRUGS))
         print(f"{n:>7,} twins x {args.draws} draws: {seconds[-1]:.1f} CPU s, {per:.2f} ms a run, peak {peak:.0f} MiB")

@@ -120,6 +120,14 @@ def _population(gene: str, panel: str, map_name: str) -> Components:
 
 
 @cache
+def every_activity(gene: str, map_name: str) -> Activity:
+    """All relative activities that an ancestry's pairs of chromosomes have, each as likely as the other."""
+    panels = sorted(set(fact_table("genes/allele_frequencies.tsv")["ancestry"].astype(str)))
+    values = sorted({value for panel in panels for value, _ in _population(gene, panel, map_name)})
+    return Activity(tuple((value, 1.0 / len(values)) for value in values), 0.0)
+
+
+@cache
 def _functions(gene: str, panel: str) -> tuple[tuple[str, float], ...]:
     """Functions of one chromosome of a panel (``ALL``: pooled) and their shares, over alleles of known function."""
     table = fact_table("genes/allele_frequencies.tsv")

@@ -19,6 +19,11 @@ Floats = NDArray[np.float64]
 STAGE = "exposures"
 
 
+def derived(master: int, name: str) -> int:
+    """Master seed of a named set of draws, whose numbers are then none of another's."""
+    return int(generator(master, STAGE, name).integers(2**62))
+
+
 def sliced(master: int, name: str, n: int) -> Floats:
     """n probabilities, one in each n-th of (0, 1), in random order."""
     rng = generator(master, STAGE, name)

@@ -33,6 +33,12 @@ class People:
         """Number of twins."""
         return len(self.twin_ids)
 
+    def bodies_of(self, row: int) -> dict[str, Floats]:
+        """Possible bodies of one twin, quantity -> (1,), or (draws,) where the covariates leave it uncertain."""
+        out = {q: v[row : row + 1] for q, v in self.body.items()}
+        at = np.flatnonzero(self.uncertain == row)
+        return out | {q: v[at[0]] for q, v in self.drawn.items()} if len(at) else out
+
     def bodies(self, draw: int) -> dict[str, Floats]:
         """Bodies (n,) of one draw: those of :attr:`uncertain` differ from draw to draw."""
         out = dict(self.body)

@@ -20,8 +20,11 @@ from pharmtwin.engine.replicate import replicate
 from pharmtwin.engine.run import Batch, Trajectories, pack, simulate
 from pharmtwin.exposures.activity import Activity, activities
 from pharmtwin.exposures.draws import STAGE
-from pharmtwin.exposures.metrics import exposures, limits
-from pharmtwin.exposures.parameters import draws_of
+from pharmtwin.exposures.emulated import EMULATOR, FALLBACK, Bands, bands_of
+from pharmtwin.exposures.emulator import Emulator
+from pharmtwin.exposures.inputs import inputs_of
+from pharmtwin.exposures.metrics import exposures
+from pharmtwin.exposures.parameters import Draw, draws_of
 from pharmtwin.exposures.people import People
 from pharmtwin.exposures.regimens import Regimen, regimens_of, system_of
 from pharmtwin.tables import conform, schema
@@ -32,11 +35,17 @@ ENGINES = ("rosenbrock", "cvode")
 
 
 def exposures_of(
-    people: People, genotype: pd.DataFrame, config: Mapping[str, Any], stage: str, log: logging.Logger
+    people: People,
+    genotype: pd.DataFrame,
+    config: Mapping[str, Any],
+    stage: str,
+    log: logging.Logger,
+    emulators: Mapping[str, Emulator] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables ``exposures`` and ``solver_check`` of a batch of twins, under every regimen of the configuration.
 
     Draws that Rodas5P cannot solve are tried again with CVODE; what then fails is counted and named, never filled.
+    ``emulators`` : by name of the regimen; without one the limits are the quantiles of the solves.
     """
     tables, checks = [], []
     for regimen in regimens_of(config):
@@ -44,29 +53,49 @@ def exposures_of(
         molecules = sorted({molecule for molecule, _ in system.enzymes})
         activity = activities(genotype, people.ancestry, molecules, str(config["genome"]["activity_map"]))
         n, master = int(config["exposures"]["draws"]), int(config["master_seed"])
-        found = {p.compound.name: np.full((people.n, n, len(METRICS)), np.nan) for p in system.parts}
+        inputs = inputs_of(drug, people, activity, n, master)
+        found = np.full((people.n, n, len(system.parts), len(METRICS)), np.nan)
         audited = _audited(people, regimen, n, config)
-        for k, draw in enumerate(draws_of(drug, system, regimen, people, activity, n, master)):
-            one = pack(system.model, draw.parameters[:1], [draw.doses], [regimen.times()])
-            batch = replicate(one, draw.parameters)
-            solved = solve(system, batch, float(config["pbpk"]["rtol"]))
+        for k, draw in enumerate(draws_of(drug, system, regimen, people, inputs)):
+            batch, solved = run(system, regimen, draw, float(config["pbpk"]["rtol"]))
             labels = [f"{run_name(t, regimen.name, MODEL)}/draw{k}" for t in people.twin_ids]
             checks.append(note_failures(system.model, batch, solved, labels, stage))
             chosen = np.flatnonzero((audited == k) & (solved.flag == 0)).tolist()
             if chosen:
-                own = _chosen(solved, chosen)
-                checks.append(_second(system, subset(batch, chosen), own, [labels[i] for i in chosen], stage, config))
-            values = solved.values.reshape(people.n, len(regimen.times()), -1)
-            for c, part in enumerate(system.parts):
-                found[part.compound.name][:, k] = exposures(
-                    regimen.times(), values[:, :, 2 * c], values[:, :, 2 * c + 1]
-                )
-        log.info("%s: %d twins, %d draws each", regimen.name, people.n, n)
-        tables += [_table(people, regimen, name, samples, activity) for name, samples in found.items()]
-        checks += _without(found, people, regimen, stage, checks)
+                first = _chosen(solved, chosen)
+                checks.append(_second(system, subset(batch, chosen), first, [labels[i] for i in chosen], stage, config))
+            found[:, k] = metrics_of(system, regimen, solved)
+        emulator, flat = (emulators or {}).get(regimen.name), found.reshape(people.n, n, -1)
+        bands = bands_of(flat, outputs_of(system), emulator, drug, people, activity, inputs, master)
+        missed = int((bands.method == FALLBACK).any(axis=1).sum())
+        log.info("%s: %d twins, %d draws each, %d missed by the emulator", regimen.name, people.n, n, missed)
+        for c, part in enumerate(system.parts):
+            own = bands.of(slice(c * len(METRICS), (c + 1) * len(METRICS)))
+            tables.append(_table(people, regimen, part.compound.name, found[:, :, c], own, activity))
+        checks += _without(found[:, :, 0], people, regimen, stage, checks)
     kept = [c for c in checks if len(c)]
     check = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=schema("solver_check").names)
     return conform("exposures", pd.concat(tables, ignore_index=True)), conform("solver_check", check)
+
+
+def outputs_of(system: System) -> tuple[str, ...]:
+    """Names of what a run gives: ``compound/metric``."""
+    return tuple(f"{part.compound.name}/{metric}" for part in system.parts for metric in METRICS)
+
+
+def run(system: System, regimen: Regimen, draw: Draw, rtol: float) -> tuple[Batch, Trajectories]:
+    """One draw of all people, solved over the last interval."""
+    one = pack(system.model, draw.parameters[:1], [draw.doses], [regimen.times()])
+    batch = replicate(one, draw.parameters)
+    return batch, solve(system, batch, rtol)
+
+
+def metrics_of(system: System, regimen: Regimen, solved: Trajectories) -> Floats:
+    """Metrics of the runs of :func:`run`, (n, compounds, metrics); NaN where one failed."""
+    times = regimen.times()
+    values = solved.values.reshape(len(solved.flag), len(times), -1)
+    own = [exposures(times, values[:, :, 2 * c], values[:, :, 2 * c + 1]) for c in range(len(system.parts))]
+    return np.stack(own, axis=1)
 
 
 def solve(system: System, batch: Batch, rtol: float) -> Trajectories:
@@ -112,11 +141,16 @@ def _second(
 
 
 def _table(
-    people: People, regimen: Regimen, compound: str, samples: Floats, activity: Mapping[str, Mapping[str, Activity]]
+    people: People,
+    regimen: Regimen,
+    compound: str,
+    samples: Floats,
+    bands: Bands,
+    activity: Mapping[str, Mapping[str, Activity]],
 ) -> pd.DataFrame:
     """Rows of table ``exposures`` of one compound; ``samples`` (twins, draws, metrics)."""
     width = len(METRICS)
-    bands = limits(np.moveaxis(samples, 1, 2)).reshape(-1, 3)
+    figures = bands.limits.reshape(-1, 3)
     solved = (~np.isnan(samples[:, :, 0])).sum(axis=1)
     unsourced = [max([0.0, *(of[t].unsourced for of in activity.values())]) for t in people.twin_ids]
     return pd.DataFrame(
@@ -127,21 +161,22 @@ def _table(
             "compound": compound,
             "metric": np.tile(np.array(list(METRICS), dtype=object), people.n),
             "unit": np.tile(np.array(list(METRICS.values()), dtype=object), people.n),
-            "median": bands[:, 1],
-            "lo90": bands[:, 0],
-            "hi90": bands[:, 2],
+            "median": figures[:, 1],
+            "lo90": figures[:, 0],
+            "hi90": figures[:, 2],
             "n_draws": np.repeat(solved, width),
             "n_failed": np.repeat(samples.shape[1] - solved, width),
+            "method": bands.method.ravel(),
+            "misfit": bands.misfit.ravel(),
             "unsourced": np.repeat(unsourced, width),
         }
     )
 
 
 def _without(
-    found: Mapping[str, Floats], people: People, regimen: Regimen, stage: str, checks: Sequence[pd.DataFrame]
+    samples: Floats, people: People, regimen: Regimen, stage: str, checks: Sequence[pd.DataFrame]
 ) -> list[pd.DataFrame]:
     """Rows of ``solver_check`` for twins of whom every draw failed, as the other predictions write them."""
-    samples = next(iter(found.values()))
     rows = []
     for i in np.flatnonzero(np.isnan(samples[:, :, 0]).all(axis=1)):
         name = run_name(people.twin_ids[i], regimen.name, MODEL)
@@ -167,6 +202,8 @@ def summary_of(table: pd.DataFrame, ancestry: Mapping[str, str]) -> pd.DataFrame
                 "n_twins": len(known),
                 "n_without": len(mine) - len(known),
                 "n_failed": int(mine["n_failed"].sum()),
+                "n_emulator": int((known["method"] == EMULATOR).sum()),
+                "n_fallback": int((known["method"] == FALLBACK).sum()),
                 "median": quantiles[0],
                 "lo90": quantiles[1],
                 "hi90": quantiles[2],
