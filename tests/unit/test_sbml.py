@@ -613,3 +613,17 @@ def test_no_steady_state_is_no_answer(problem: PetabProblem) -> None:
     unsteady: ImportedModel = from_sbml(growing)
     with pytest.raises(ExchangeError, match="comes to no steady state"):
         simulate_problem(replace(problem, model=unsteady), engine="rosenbrock")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%".join("x" * 12),
+        "rem(" * 12 + "x" + ", x)" * 12,
+        f"xor({', '.join(['x'] * 24)})",
+        "arcsinh(" * 24 + "x" + ")" * 24,
+    ],
+)
+def test_a_formula_that_would_grow_without_end_is_refused(text: str) -> None:
+    with pytest.raises(ExchangeError, match=r"20000 characters|6 remainders"):
+        read_formula(text, lambda name: name, "a test")

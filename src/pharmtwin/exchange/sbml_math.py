@@ -47,6 +47,11 @@ REWRITTEN = {
     libsbml.AST_FUNCTION_REM:
         "(({0}) - ({1})*piecewise(floor(({0})/({1})), ({0})/({1}) >= 0, ceil(({0})/({1}))))",
 }  # fmt: skip
+#: characters up to which a formula may grow where its arguments are written out several times: nested remainders grow
+#: fourfold a level
+MOST_WRITTEN = 20_000
+#: signs % of an infix formula: libsbml writes each out with its left side four times, before we see it
+MOST_REMAINDERS = 6
 ARITY = {libsbml.AST_FUNCTION_QUOTIENT: 2, libsbml.AST_FUNCTION_REM: 2}
 LOGIC = {
     libsbml.AST_LOGICAL_AND, libsbml.AST_LOGICAL_OR, libsbml.AST_LOGICAL_NOT, libsbml.AST_LOGICAL_XOR,
@@ -90,7 +95,7 @@ def text_of(node: Node, name: Names, where: str) -> str:
         return f"{CALL[kind]}({', '.join(map(go, children))})" if len(children) > 1 or kind not in (
             libsbml.AST_FUNCTION_MIN, libsbml.AST_FUNCTION_MAX) else go(children[0])  # fmt: skip
     if kind in REWRITTEN and len(children) == ARITY.get(kind, 1):
-        return REWRITTEN[kind].format(*map(go, children))
+        return _bounded(REWRITTEN[kind].format(*map(go, children)), where)
     if kind == libsbml.AST_FUNCTION_PIECEWISE:
         return _piecewise(children, name, where)
     if kind == libsbml.AST_FUNCTION_ROOT:
@@ -118,7 +123,8 @@ def condition_of(node: Node, name: Names, where: str) -> str:
         sides = [text_of(c, name, where) for c in children]
         if len(sides) < 2:
             raise ExchangeError(f"{where}: a comparison needs two sides")
-        return "(" + " and ".join(f"{a} {RELATION[kind]} {b}" for a, b in itertools.pairwise(sides)) + ")"
+        pairs = " and ".join(f"{a} {RELATION[kind]} {b}" for a, b in itertools.pairwise(sides))
+        return f"({_bounded(pairs, where) if len(sides) > 2 else pairs})"
     if kind in (libsbml.AST_CONSTANT_TRUE, libsbml.AST_CONSTANT_FALSE):
         return "(1.0 == 1.0)" if kind == libsbml.AST_CONSTANT_TRUE else "(1.0 == 0.0)"
     parts = [condition_of(c, name, where) for c in children]
@@ -129,11 +135,20 @@ def condition_of(node: Node, name: Names, where: str) -> str:
     if kind == libsbml.AST_LOGICAL_XOR:
         total = parts[0] if parts else "(1.0 == 0.0)"
         for p in parts[1:]:
-            total = f"(({total} and not {p}) or ({p} and not {total}))"
+            total = _bounded(f"(({total} and not {p}) or ({p} and not {total}))", where)
         return total
     if not parts:
         return "(1.0 == 1.0)" if kind == libsbml.AST_LOGICAL_AND else "(1.0 == 0.0)"
     return "(" + (" and " if kind == libsbml.AST_LOGICAL_AND else " or ").join(parts) + ")"
+
+
+def _bounded(text: str, where: str) -> str:
+    if len(text) > MOST_WRITTEN:
+        raise ExchangeError(
+            f"{where} nests remainders, comparisons or the like so deeply that it has more than {MOST_WRITTEN} "
+            "characters once they are written out; give its inner parts names of their own"
+        )
+    return text
 
 
 def _number(value: float, where: str) -> str:
@@ -219,6 +234,10 @@ def _tree(node: ast.expr) -> Node:
 
 def read_formula(text: str, name: Names, where: str) -> str:
     """Expression text of an infix formula as PEtab writes it (``^`` is a power, ``log`` is natural)."""
+    if text.count("%") > MOST_REMAINDERS:
+        raise ExchangeError(
+            f"{where} has more than {MOST_REMAINDERS} remainders (%); give its parts names of their own"
+        )
     settings = libsbml.L3ParserSettings()
     settings.setParseLog(libsbml.L3P_PARSE_LOG_AS_LN)
     node = libsbml.parseL3FormulaWithSettings(text, settings)
