@@ -13,7 +13,7 @@ from tests.workflow.conftest import Project
 
 RESULTS = "results/small"
 SCRIPTS = {"compile", "genome", "exports", "twins", "reference", "fit", "pbpk", "explain", "population", "published",
-           "attributions", "sensitivity", "evaluate", "report"}  # fmt: skip
+           "attributions", "criticism", "verification", "sensitivity", "evaluate", "report"}  # fmt: skip
 RULES = SCRIPTS | {"sensitivity_morris", "sensitivity_screen", "sensitivity_sobol"}
 
 
