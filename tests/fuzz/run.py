@@ -26,8 +26,9 @@ KEPT = 12  # inputs that a parser gains at most in the repository by one --keep
 def fuzz(name: str, seconds: int, folder: Path) -> tuple[str, list[str]]:
     """Run one parser; the line of the summary, and what is wrong.
 
-    An input at which the process ended is run again without the fuzzer: if it does no harm there, libFuzzer itself
-    stumbled (seen now and then in its first second), which is said, and the rest of the time is used.
+    An input at which the process ended is run again without the fuzzer, under the target's own limit of time: if it
+    does no harm there, libFuzzer itself stumbled (seen now and then in its first second) or the machine stood still,
+    which is said, and the rest of the time is used.
     """
     mine, env = folder / name, {**os.environ, "PYTHONHASHSEED": "0"}
     shutil.rmtree(mine / "faults", ignore_errors=True)
@@ -44,7 +45,7 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[str, list[str]]:
             ended = artifacts(mine)
             for path in ended:
                 again = [sys.executable, "-m", "tests.fuzz.replay", name, str(path)]
-                harmless = path.name.startswith("crash-") and not subprocess.run(again, cwd=ROOT, env=env).returncode
+                harmless = path.name.startswith(("crash-", "timeout-")) and not subprocess.run(again, cwd=ROOT, env=env).returncode
                 stumbled += harmless
                 faults += [] if harmless else [path.name]
                 path.rename(path.with_name(f"{'harmless' if harmless else 'bad'}-{path.name}"))
