@@ -45,7 +45,10 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[str, list[str]]:
             ended = artifacts(mine)
             for path in ended:
                 again = [sys.executable, "-m", "tests.fuzz.replay", name, str(path)]
-                harmless = path.name.startswith(("crash-", "timeout-")) and not subprocess.run(again, cwd=ROOT, env=env).returncode
+                harmless = (
+                    path.name.startswith(("crash-", "timeout-"))
+                    and not subprocess.run(again, cwd=ROOT, env=env).returncode
+                )
                 stumbled += harmless
                 faults += [] if harmless else [path.name]
                 path.rename(path.with_name(f"{'harmless' if harmless else 'bad'}-{path.name}"))
