@@ -64,7 +64,7 @@ def rank_chart(inputs: ReportInputs) -> Chart:
                 [name, str(chain), number(first["expected"]), f"{number(first['low'])} to {number(first['high'])}",
                  Cell(count(out), badge="warn" if out else ""), shown]
             )  # fmt: skip
-        layout = {"xaxis": axis("Rank among the draws of all chains (share)", range=[0, 1]),
+        layout = {"xaxis": axis("Rank (share of all draws)", range=[0, 1]),
                   "yaxis": axis("Draws of the chain", rangemode="tozero")}  # fmt: skip
         panels.append(Panel(plotly_text(name), tuple(data), layout))
     bad = [f"{n} ({plural(k, 'bar')})" for n, k in outside.items() if k]
