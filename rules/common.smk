@@ -72,6 +72,13 @@ def rows_digest_of_twins():
     return rows_digest([r for b in PLAN.buckets for r in PLAN.twins[b]])
 
 
+def rows_digest_of_events():
+    """Digest of all rows of the events sheet."""
+    from pharmtwin.intake.buckets import rows_digest
+
+    return rows_digest([r for b in PLAN.buckets for r in PLAN.events.get(b, [])])
+
+
 def calls_of(keys):
     return expand(
         f"{OUT}/genome/{{vcf}}/{{part}}.parquet", vcf=keys, part=["calls", "sites"]

@@ -17,13 +17,6 @@ CRITICISM_TABLES = (
 )
 
 
-def rows_digest_of_events():
-    """Digest of all rows of the events sheet."""
-    from pharmtwin.intake.buckets import rows_digest
-
-    return rows_digest([r for b in PLAN.buckets for r in PLAN.events.get(b, [])])
-
-
 if CRITICISM_TABLES:
 
     rule criticism:
